@@ -3,8 +3,11 @@
 A proxy run writes segments `<run>-<number>.seg` in `data/journal/`, one at a time, and holds an exclusive `flock` on the one
 it writes: a segment nobody holds belongs to a run that is over. A segment is a row of frames:
 
-    magic "LLJ1" | u32 length of payload | u32 CRC-32 of payload | payload
+    8 bytes marker | u32 length of payload | u32 CRC-32 of payload | payload
     payload: u8 kind | 16 bytes call id | i64 Unix microseconds | body        (integers big-endian)
+
+The first frame, `RUN`, is marked "LLMITM-1" and names the random marker of all that follow: so no prompt can carry bytes
+that pass for a frame when a reader looks for the next sound one behind a damaged stretch.
 
 Bodies are msgpack of the `*Head` structs below, raw bytes, or both (`REQUEST`, `MESSAGE`: u32 length of head, head, bytes).
 `write(2)` without fsync: a killed process loses nothing that was written, a power cut may lose the last seconds. A write that
@@ -30,14 +33,18 @@ import msgspec
 from intelligence.store.ids import id_text, uuid7
 
 FORMAT = 1
-MAGIC = b"LLJ1"
+FIRST_MARKER = b"LLMITM-1"
 NO_CALL = bytes(16)
 MAX_PAYLOAD = 1 << 31
-_FRAME = struct.Struct(">4sII")
+_FRAME = struct.Struct(">8sII")
 _PAYLOAD = struct.Struct(">B16sq")
 _U32 = struct.Struct(">I")
 
 Headers = list[tuple[str, str]]
+
+
+class JournalError(Exception):
+    """A segment that cannot be read at all."""
 
 
 class Kind(IntEnum):
@@ -57,6 +64,7 @@ class RunHead(msgspec.Struct, omit_defaults=True):
     run: str
     segment: int
     pid: int
+    marker: bytes
     version: str = ""
 
 
@@ -151,23 +159,28 @@ class JournalWriter:
         self._version = version
         self._fd = -1
         self._size = 0
+        self._marker = b""
         self._open()
 
     def _open(self) -> None:
         path = self.folder / segment_name(self.run, self.segment + 1)
-        fd = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        draft = path.with_suffix(".new")  # a reader sees it once it is locked and has its first frame
+        marker = os.urandom(8)
+        head = RunHead(FORMAT, self.run, self.segment + 1, os.getpid(), marker, self._version)
+        frame = _frame(FIRST_MARKER, Kind.RUN, NO_CALL, [_encode(head)])
+        size = sum(map(len, frame))
+        fd = os.open(draft, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
         try:
             fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            frame = _frame(Kind.RUN, NO_CALL, [_encode(RunHead(FORMAT, self.run, self.segment + 1, os.getpid(), self._version))])
-            size = sum(map(len, frame))
             if os.writev(fd, frame) != size:
-                raise OSError("short write")
+                raise OSError("short write: disk full?")
+            draft.rename(path)
         except OSError:
             os.close(fd)
-            path.unlink(missing_ok=True)
+            draft.unlink(missing_ok=True)
             raise
         self.segment += 1
-        self._fd, self._size = fd, size
+        self._fd, self._size, self._marker = fd, size, marker
 
     def request(self, call: bytes, head: RequestHead, body: bytes) -> bool:
         packed = _encode(head)
@@ -197,14 +210,15 @@ class JournalWriter:
             self._fd = -1
 
     def _append(self, kind: Kind, call: bytes, body: list[bytes]) -> bool:
-        frame = _frame(kind, call, body)
+        frame = _frame(self._marker, kind, call, body)
         try:
             if self._fd < 0:
                 self._open()
+                frame = _frame(self._marker, kind, call, body)
             if self._unreported.frames:
                 drops, self._unreported = self._unreported, DropsHead(0, 0, "")
                 try:
-                    self._write(_frame(Kind.DROPS, NO_CALL, [_encode(drops)]))
+                    self._write(_frame(self._marker, Kind.DROPS, NO_CALL, [_encode(drops)]))
                 except OSError:
                     self._unreported = drops
                     raise
@@ -238,10 +252,10 @@ class JournalWriter:
             self._fd = -1  # the next frame begins a new segment
 
     def _rotate(self) -> None:
-        old = self._fd
+        old, marker = self._fd, self._marker
         self._open()
         # The new segment exists before the old one says so; a reader never finds a gap.
-        os.writev(old, _frame(Kind.CLOSE, NO_CALL, [_encode(CloseHead("rotated"))]))
+        os.writev(old, _frame(marker, Kind.CLOSE, NO_CALL, [_encode(CloseHead("rotated"))]))
         os.close(old)
 
     def _drop(self, call: bytes, size: int, reason: str) -> None:
@@ -255,14 +269,14 @@ class JournalWriter:
             drops.calls.append(call)
 
 
-def _frame(kind: Kind, call: bytes, body: list[bytes]) -> list[bytes]:
+def _frame(marker: bytes, kind: Kind, call: bytes, body: list[bytes]) -> list[bytes]:
     head = _PAYLOAD.pack(kind, call, time.time_ns() // 1000)
     crc = zlib.crc32(head)
     length = len(head)
     for part in body:
         crc = zlib.crc32(part, crc)
         length += len(part)
-    return [_FRAME.pack(MAGIC, length, crc) + head, *body]
+    return [_FRAME.pack(marker, length, crc) + head, *body]
 
 
 @dataclass(slots=True)
@@ -286,49 +300,65 @@ class Frame:
         return self.body[4 : 4 + length], self.body[4 + length :]
 
 
-def read_frames(fd: int, offset: int = 0) -> Iterator[Frame]:
-    """Whole frames of an open segment from `offset` on. Ends at the end of the file or at a torn tail; damaged bytes with
-    good frames behind them are skipped and counted. An unknown kind is skipped (a newer writer)."""
-    skipped = 0
-    size = os.fstat(fd).st_size
-    while offset < size:
-        head = os.pread(fd, _FRAME.size, offset)
+class SegmentReader:
+    """Reads one segment. Raises `JournalError` when the file does not begin with a `RUN` frame of a format we know."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        first = self._frame_at(0, FIRST_MARKER)
+        if first is None or first.kind is not Kind.RUN:
+            self.close()
+            raise JournalError(f"{path}: not a journal segment")
+        self.head = msgspec.msgpack.decode(first.body, type=RunHead)
+        if self.head.format != FORMAT:
+            self.close()
+            raise JournalError(f"{path}: journal format {self.head.format}, this program reads {FORMAT}")
+        self.start = first.end
+
+    def close(self) -> None:
+        os.close(self.fd)
+
+    def frames(self, offset: int = 0, *, over: bool = False) -> Iterator[Frame]:
+        """Whole frames from `offset` (0: the first after `RUN`) to the end or a torn tail. With `over=True` (nobody writes
+        here any more) damaged bytes that have sound frames behind them are skipped and counted in `Frame.skipped`."""
+        offset = max(offset, self.start)
+        skipped = 0
+        while True:
+            frame = self._frame_at(offset, self.head.marker)
+            if frame is not None:
+                frame.skipped, skipped = skipped, 0
+                yield frame
+                offset = frame.end
+            elif over and (found := self._next_frame(offset + 1)) is not None:
+                skipped, offset = found - offset, found
+            else:
+                return
+
+    def _frame_at(self, offset: int, expected: bytes) -> Frame | None:
+        head = os.pread(self.fd, _FRAME.size, offset)
         if len(head) < _FRAME.size:
-            return
-        magic, length, crc = _FRAME.unpack(head)
-        if magic == MAGIC and _PAYLOAD.size <= length <= MAX_PAYLOAD:
-            payload = os.pread(fd, length, offset + _FRAME.size)
-            if len(payload) == length and zlib.crc32(payload) == crc:
-                offset += _FRAME.size + length
-                kind, call, t_us = _PAYLOAD.unpack_from(payload)
-                if kind in Kind._value2member_map_:
-                    yield Frame(Kind(kind), call, t_us, payload[_PAYLOAD.size :], offset, skipped)
-                    skipped = 0
-                continue
-        found = _find_frame(fd, offset + 1, size)
-        if found is None:
-            return
-        skipped += found - offset
-        offset = found
+            return None
+        marker, length, crc = _FRAME.unpack(head)
+        if marker != expected or not _PAYLOAD.size <= length <= MAX_PAYLOAD:
+            return None
+        payload = os.pread(self.fd, length, offset + _FRAME.size)
+        if len(payload) < length or zlib.crc32(payload) != crc:
+            return None
+        kind, call, t_us = _PAYLOAD.unpack_from(payload)
+        return Frame(Kind(kind), call, t_us, payload[_PAYLOAD.size :], offset + _FRAME.size + length)
 
-
-def _find_frame(fd: int, offset: int, size: int) -> int | None:
-    """The next offset at which a whole, sound frame starts."""
-    step = 1 << 20
-    while offset < size:
-        block = os.pread(fd, step + len(MAGIC), offset)
-        at = block.find(MAGIC)
-        while at != -1:
-            head = os.pread(fd, _FRAME.size, offset + at)
-            if len(head) == _FRAME.size:
-                _, length, crc = _FRAME.unpack(head)
-                if _PAYLOAD.size <= length <= size - offset - at - _FRAME.size:
-                    payload = os.pread(fd, length, offset + at + _FRAME.size)
-                    if zlib.crc32(payload) == crc:
-                        return offset + at
-            at = block.find(MAGIC, at + 1)
-        offset += step
-    return None
+    def _next_frame(self, offset: int) -> int | None:
+        """The next offset behind `offset` at which a sound frame starts."""
+        step = 1 << 20
+        while block := os.pread(self.fd, step + len(self.head.marker), offset):
+            at = block.find(self.head.marker)
+            while at != -1:
+                if self._frame_at(offset + at, self.head.marker):
+                    return offset + at
+                at = block.find(self.head.marker, at + 1)
+            offset += step
+        return None
 
 
 def segment_name(run: str, segment: int) -> str:
