@@ -41,29 +41,54 @@ class ScopeHost(Section):
 
 
 class Proxy(Section):
-    listen_host: str = Field("127.0.0.1", description="Address the proxy listens on. Keep it on loopback unless `users` is set.")
+    listen_host: str = Field(
+        "127.0.0.1", description="Address the proxy listens on. Keep it on loopback unless `users` is set."
+    )
     listen_port: Port = Field(8080, description="Port of the proxy; 0 takes a free one.")
     modes: list[str] = Field(
         ["regular"],
         description="mitmproxy modes: `regular`, `socks5@1080`, `reverse:https://api.openai.com@9000` (for clients that only take a base URL).",
     )
-    upstream_proxy: str | None = Field(None, description="Chain to this proxy, e.g. `http://corp-proxy:3128`.")
-    upstream_ca: Path | None = Field(None, description="PEM file of CAs to trust upstream, instead of the usual ones.")
+    upstream_proxy: str | None = Field(
+        None, description="Chain to this proxy, e.g. `http://corp-proxy:3128`."
+    )
+    upstream_ca: Path | None = Field(
+        None, description="PEM file of CAs to trust upstream, instead of the usual ones."
+    )
     http2: bool = Field(True, description="Offer HTTP/2 to clients.")
-    users: Path | None = Field(None, description="htpasswd file (bcrypt or SHA); clients must then authenticate, and the name is recorded as the user.")
+    users: Path | None = Field(
+        None,
+        description="htpasswd file (bcrypt or SHA); clients must then authenticate, and the name is recorded as the user.",
+    )
     allow_loopback: list[str] = Field(
         ["*:11434", "*:1234", "*:8000"],
         description="`host:port` globs that may be reached on loopback and link-local addresses. The defaults are Ollama, LM Studio and vLLM. Our own three listeners never.",
     )
+    connect_to: list[str] = Field(
+        [],
+        description="Reach matching hosts at another address, as `HOST-GLOB=HOST:PORT`; certificates are still checked against the real name. `llmitm demo` and `doctor` point it at the offline provider.",
+    )
     idle_timeout_seconds: Annotated[int, Field(ge=10)] = Field(
-        3600, description="Close a connection on which no byte has moved for this long. Long-thinking models stay silent for many minutes."
+        3600,
+        description="Close a connection on which no byte has moved for this long. Long-thinking models stay silent for many minutes.",
     )
     pass_through_minutes: Annotated[float, Field(ge=0)] = Field(
-        10, description="How long a host is tunnelled for a client that keeps refusing our certificate. 0 never tunnels it."
+        10,
+        description="How long a host is tunnelled for a client that keeps refusing our certificate. 0 never tunnels it.",
     )
     web: bool = Field(True, description="Run mitmweb, the live view of flows.")
     web_port: Port = Field(8081, description="Port of mitmweb, on loopback.")
-    web_flows: Annotated[int, Field(ge=1)] = Field(500, description="How many flows mitmweb keeps; older ones are in the dashboard.")
+    web_flows: Annotated[int, Field(ge=1)] = Field(
+        500, description="How many flows mitmweb keeps; older ones are in the dashboard."
+    )
+
+    @field_validator("connect_to")
+    @classmethod
+    def _connect_to_form(cls, rules: list[str]) -> list[str]:
+        for rule in rules:
+            if not re.fullmatch(r"[^=\s]+=[^=\s]+:\d{1,5}", rule):
+                raise ValueError(f"{rule!r} is not of the form HOST-GLOB=HOST:PORT")
+        return rules
 
     @field_validator("modes")
     @classmethod
@@ -75,30 +100,39 @@ class Proxy(Section):
 
 class Scope(Section):
     hosts: list[str | ScopeHost] = Field(
-        [], description='More hosts to open: globs (`"*.llm.example.com"`) or tables `{host = "…", format = "openai"}`.'
+        [],
+        description='More hosts to open: globs (`"*.llm.example.com"`) or tables `{host = "…", format = "openai"}`.',
     )
 
 
 class Certs(Section):
     dir: Path = Field(Path("certs"), description="Folder of the CA.")
-    name_constraints: bool = Field(True, description="Limit the CA, by critical X.509 name constraints, to the hosts in scope.")
+    name_constraints: bool = Field(
+        True, description="Limit the CA, by critical X.509 name constraints, to the hosts in scope."
+    )
 
 
 class Store(Section):
     dir: Path = Field(Path("data"), description="Folder of the record: journal, databases, logs.")
-    segment_bytes: Annotated[int, Field(ge=65536)] = Field(64 * 1024 * 1024, description="Size at which a journal segment is closed and the next begun.")
+    segment_bytes: Annotated[int, Field(ge=65536)] = Field(
+        64 * 1024 * 1024, description="Size at which a journal segment is closed and the next begun."
+    )
 
 
 class Redact(Section):
     """Names to strip before anything is written, besides those that always are."""
 
-    headers: list[str] = Field([], description="More header names (requests and responses) whose values are never recorded.")
+    headers: list[str] = Field(
+        [], description="More header names (requests and responses) whose values are never recorded."
+    )
     query: list[str] = Field([], description="More query parameters whose values are never recorded.")
     json_keys: list[str] = Field([], description="More JSON keys whose string values are never recorded.")
 
 
 class Dashboard(Section):
-    host: str = Field("127.0.0.1", description="Address the dashboard listens on. It has no log-in yet: loopback only.")
+    host: str = Field(
+        "127.0.0.1", description="Address the dashboard listens on. It has no log-in yet: loopback only."
+    )
     port: Port = Field(8001, description="Port of the dashboard; 0 takes a free one.")
 
     @field_validator("host")
@@ -110,8 +144,12 @@ class Dashboard(Section):
 
 
 class Log(Section):
-    level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least severity that is logged. Prompt text appears at debug only.")
-    format: Literal["text", "json"] = Field("text", description="`text` for people, `json` for machines (one object a line).")
+    level: Literal["debug", "info", "warning", "error"] = Field(
+        "info", description="Least severity that is logged. Prompt text appears at debug only."
+    )
+    format: Literal["text", "json"] = Field(
+        "text", description="`text` for people, `json` for machines (one object a line)."
+    )
 
 
 class Config(Section):
@@ -174,7 +212,9 @@ def _absolute(config: Config, path: Path) -> Config:
     return config.model_copy(
         update={
             "path": path,
-            "proxy": config.proxy.model_copy(update={"upstream_ca": at(config.proxy.upstream_ca), "users": at(config.proxy.users)}),
+            "proxy": config.proxy.model_copy(
+                update={"upstream_ca": at(config.proxy.upstream_ca), "users": at(config.proxy.users)}
+            ),
             "certs": config.certs.model_copy(update={"dir": at(config.certs.dir)}),
             "store": config.store.model_copy(update={"dir": at(config.store.dir)}),
         }
@@ -201,7 +241,9 @@ def _env_value(name: str, raw: str, annotation: Any) -> Any:
     try:
         return json.loads(raw)
     except ValueError:
-        raise ConfigError(f'{name} (environment): must be a JSON list, e.g. ["a", "b"]; got {raw!r}') from None
+        raise ConfigError(
+            f'{name} (environment): must be a JSON list, e.g. ["a", "b"]; got {raw!r}'
+        ) from None
 
 
 def _explain(err: Any, path: Path, text: str, from_env: dict[tuple[str, str], tuple[str, Any]]) -> str:
