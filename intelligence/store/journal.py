@@ -17,6 +17,7 @@ Frames never hold a credential: `RequestHead` and `ResponseHead` arrive here alr
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import os
 import struct
@@ -41,6 +42,7 @@ _PAYLOAD = struct.Struct(">B16sq")
 _U32 = struct.Struct(">I")
 
 Headers = list[tuple[str, str]]
+CallId = bytes
 
 
 class JournalError(Exception):
@@ -48,6 +50,7 @@ class JournalError(Exception):
 
 
 class Kind(IntEnum):
+    OTHER = 0  # a kind this version does not know: skipped
     RUN = 1  # first frame of a segment: RunHead
     REQUEST = 2  # RequestHead + body as the client sent it, still content-encoded
     RESPONSE = 3  # ResponseHead
@@ -57,6 +60,10 @@ class Kind(IntEnum):
     EVENT = 7  # EventHead: something the system did
     DROPS = 8  # DropsHead: what could not be written
     CLOSE = 9  # CloseHead: the last frame of a segment
+
+    @classmethod
+    def _missing_(cls, value: object) -> Kind:
+        return cls.OTHER
 
 
 class RunHead(msgspec.Struct, omit_defaults=True):
@@ -131,7 +138,7 @@ class DropsHead(msgspec.Struct, omit_defaults=True):
     frames: int
     bytes: int
     reason: str
-    calls: list[bytes] = []
+    calls: list[CallId] = []
 
 
 class CloseHead(msgspec.Struct, omit_defaults=True):
@@ -139,6 +146,7 @@ class CloseHead(msgspec.Struct, omit_defaults=True):
 
 
 _encode = msgspec.msgpack.Encoder().encode
+_decode_any = msgspec.msgpack.Decoder(dict[str, Any]).decode
 
 
 class JournalWriter:
@@ -160,6 +168,7 @@ class JournalWriter:
         self._fd = -1
         self._size = 0
         self._marker = b""
+        self._spoilt = False
         self._open()
 
     def _open(self) -> None:
@@ -199,7 +208,9 @@ class JournalWriter:
     def end(self, call: bytes, head: EndHead) -> bool:
         return self._append(Kind.END, call, [_encode(head)])
 
-    def event(self, kind: str, message: str, data: dict[str, Any] | None = None, call: bytes = NO_CALL) -> bool:
+    def event(
+        self, kind: str, message: str, data: dict[str, Any] | None = None, call: bytes = NO_CALL
+    ) -> bool:
         return self._append(Kind.EVENT, call, [_encode(EventHead(kind, message, data or {}))])
 
     def close(self) -> None:
@@ -212,8 +223,8 @@ class JournalWriter:
     def _append(self, kind: Kind, call: bytes, body: list[bytes]) -> bool:
         frame = _frame(self._marker, kind, call, body)
         try:
-            if self._fd < 0:
-                self._open()
+            if self._spoilt:
+                self._replace()
                 frame = _frame(self._marker, kind, call, body)
             if self._unreported.frames:
                 drops, self._unreported = self._unreported, DropsHead(0, 0, "")
@@ -223,11 +234,13 @@ class JournalWriter:
                     self._unreported = drops
                     raise
             self._write(frame)
-            if self._size >= self._segment_bytes:
-                self._rotate()
         except OSError as e:
             self._drop(call, sum(map(len, frame)), str(e))
             return False
+        if self._size >= self._segment_bytes:
+            # A full disk may have no room for a new segment; this one then grows on.
+            with contextlib.suppress(OSError):
+                self._rotate()
         return True
 
     def _write(self, frame: list[bytes]) -> None:
@@ -248,15 +261,23 @@ class JournalWriter:
         try:
             os.ftruncate(self._fd, self._size)
         except OSError:
-            os.close(self._fd)
-            self._fd = -1  # the next frame begins a new segment
+            # The next frame begins a new segment; until then this one's lock says that the run lives.
+            self._spoilt = True
 
     def _rotate(self) -> None:
         old, marker = self._fd, self._marker
         self._open()
         # The new segment exists before the old one says so; a reader never finds a gap.
-        os.writev(old, _frame(marker, Kind.CLOSE, NO_CALL, [_encode(CloseHead("rotated"))]))
+        try:
+            os.writev(old, _frame(marker, Kind.CLOSE, NO_CALL, [_encode(CloseHead("rotated"))]))
+        finally:
+            os.close(old)
+
+    def _replace(self) -> None:
+        old = self._fd
+        self._open()
         os.close(old)
+        self._spoilt = False
 
     def _drop(self, call: bytes, size: int, reason: str) -> None:
         self.dropped_frames += 1
@@ -306,14 +327,17 @@ class SegmentReader:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-        first = self._frame_at(0, FIRST_MARKER)
-        if first is None or first.kind is not Kind.RUN:
+        try:
+            first = self._frame_at(0, FIRST_MARKER)
+            if first is None or first.kind is not Kind.RUN:
+                raise JournalError(f"{path}: not a journal segment")
+            format_ = _decode_any(first.body).get("format")
+            if format_ != FORMAT:
+                raise JournalError(f"{path}: journal format {format_}, this program reads {FORMAT}")
+            self.head = msgspec.msgpack.decode(first.body, type=RunHead)
+        except (JournalError, msgspec.MsgspecError) as e:
             self.close()
-            raise JournalError(f"{path}: not a journal segment")
-        self.head = msgspec.msgpack.decode(first.body, type=RunHead)
-        if self.head.format != FORMAT:
-            self.close()
-            raise JournalError(f"{path}: journal format {self.head.format}, this program reads {FORMAT}")
+            raise e if isinstance(e, JournalError) else JournalError(f"{path}: {e}") from None
         self.start = first.end
 
     def close(self) -> None:

@@ -1,8 +1,8 @@
 """Which of our processes live, where they listen, and how far behind the worker is.
 
-A process keeps `data/run/<name>.json` and holds an exclusive `flock` on it while it lives: the lock, not the pid, says that
-it is alive, so a killed process needs no cleaning up after. The file is filled to its full size when it is made and
-rewritten in place, so counters keep moving when the disk is full. A clean exit removes it.
+A process keeps `data/run/<name>.json` and holds an exclusive `flock` on it while it lives: the lock, not the
+pid, says that it is alive, so a killed process needs no cleaning up after. The file is filled to its full size
+when it is made and rewritten in place, so counters keep moving when the disk is full. A clean exit removes it.
 Readers see a dead process too (`alive` is false) until its name is taken again.
 """
 
@@ -34,7 +34,7 @@ class AlreadyRunning(Exception):
 
 @dataclass(frozen=True)
 class Status:
-    """What a status file says. `pid`, `started_at` (Unix ms) and `addresses` are 0 or empty in a file that cannot be read."""
+    """What a status file says. `pid`, `started_at` (Unix ms) and `addresses` are 0 or empty if it cannot be read."""
 
     name: str
     alive: bool
@@ -45,8 +45,8 @@ class Status:
 
 
 class ProcessStatus:
-    """Announces this process for as long as the context lasts. Raises `AlreadyRunning` on entry. A disk that cannot hold
-    the file never stops the process: it is logged, and tried again at each `update`."""
+    """Announces this process for as long as the context lasts. Raises `AlreadyRunning` on entry. A disk that cannot
+    hold the file never stops the process: it is logged, and tried again at each `update`."""
 
     def __init__(self, data_dir: Path, name: str, addresses: dict[str, str]) -> None:
         self.name = name
@@ -96,7 +96,9 @@ class ProcessStatus:
 
     def _failing(self, error: Exception) -> None:
         if not self._failed:
-            log.warning("%s cannot be written (%s); `llmitm status` will not know this process", self.path, error)
+            log.warning(
+                "%s cannot be written (%s); `llmitm status` will not know this process", self.path, error
+            )
         self._failed = True
 
 
@@ -113,7 +115,7 @@ def _locked(path: Path) -> int:
                 return fd
             os.close(fd)
         except BlockingIOError:
-            # A reader holds the lock for an instant to see whether someone lives; a process holds it for good.
+            # A reader holds the lock for an instant, to see whether someone lives; a process holds it for good.
             if time.monotonic() > deadline:
                 pid = _parse(path.stem, os.pread(fd, 1 << 20, 0), alive=True).pid
                 os.close(fd)
@@ -162,8 +164,8 @@ def _parse(name: str, text: bytes, *, alive: bool) -> Status:
 
 
 def journal_lag(data_dir: Path) -> tuple[int, int]:
-    """Bytes of the journal that the worker has not committed, and the number of segments they are in.
-    Segments that are none, or of a later version's format, do not count: no worker of this version will take them."""
+    """Bytes of the journal that the worker has not committed, and the number of segments they are in. Files that are
+    no segments, or of a later version's format, do not count: no worker of this version will take them."""
     done = _positions(data_dir / "traffic.db")
     total = behind = 0
     for path in segments(data_dir / "journal"):
