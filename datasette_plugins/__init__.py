@@ -1,0 +1,79 @@
+"""The dashboard: a Datasette plugin, a module per page. Here are only the hooks, and each does one line of work."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from datasette import hookimpl
+from datasette.app import Datasette
+from datasette.permissions import Action, PermissionSQL
+from jinja2 import Environment
+
+from datasette_plugins import access, call, dashboard, home, live, traffic, units
+from datasette_plugins.guard import App, guard
+
+ROUTES = [
+    (r"^/$", home.home),
+    (r"^/-/live$", live.live),
+    (r"^/-/calls/(?P<id>[^/]+)$", call.call),
+    (r"^/-/calls/(?P<id>[^/]+)/(?P<side>request|response)$", call.body),
+]
+
+
+@hookimpl
+def startup(datasette: Datasette) -> None:
+    if here := dashboard.of(datasette):
+        here.traffic.attached(datasette)
+        datasette.add_background_task(here.feed.run, name="feed")
+
+
+@hookimpl
+def register_routes(datasette: Datasette) -> list[tuple[str, Any]]:
+    return ROUTES if dashboard.of(datasette) else []
+
+
+@hookimpl
+def asgi_wrapper(datasette: Datasette) -> Any:
+    here = dashboard.of(datasette)
+
+    def wrap(app: App) -> App:
+        return guard(app, here.hosts) if here else app
+
+    return wrap
+
+
+@hookimpl
+def register_actions(datasette: Datasette) -> list[Action]:
+    return [access.SEE_CALLS]
+
+
+@hookimpl(tryfirst=True)
+def actor_from_request(datasette: Datasette) -> dict[str, Any] | None:
+    return dict(access.LOCAL_USER) if dashboard.of(datasette) else None
+
+
+@hookimpl
+def permission_resources_sql(
+    datasette: Datasette, actor: dict[str, Any] | None, action: str
+) -> PermissionSQL | None:
+    return access.rules(actor, action) if dashboard.of(datasette) else None
+
+
+@hookimpl
+def prepare_jinja2_environment(env: Environment, datasette: Datasette) -> None:
+    env.filters.update({f"llmitm_{name}": f for name, f in units.FILTERS.items()})
+
+
+@hookimpl
+def extra_template_vars(datasette: Datasette) -> Any:
+    here = dashboard.of(datasette)
+
+    async def frame() -> dict[str, Any]:
+        if here is None:
+            return {}
+        return {
+            "llmitm_problems": await here.feed.checked_problems(),
+            "llmitm_database": traffic.DATABASE if here.traffic.attached(datasette) else None,
+        }
+
+    return frame

@@ -1,0 +1,34 @@
+"""`python -m datasette_plugins`: the dashboard process."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import sys
+
+from datasette_plugins.server import PortTaken, exit_on_signals, listen, serve
+from intelligence.config import ConfigError, load_config
+from intelligence.store.status import AlreadyRunning
+
+log = logging.getLogger("datasette_plugins")
+
+
+def main() -> int:
+    """0 after SIGINT or SIGTERM, 1 if it could not start."""
+    exit_on_signals()
+    try:
+        config = load_config()
+        logging.basicConfig(
+            level=config.log.level.upper(), format="%(asctime)s %(levelname)s %(name)s %(message)s"
+        )
+        listener = listen(config.dashboard.host, config.dashboard.port)
+        log.info("dashboard on http://%s:%d/", *listener.getsockname()[:2])
+        asyncio.run(serve(config, listener))
+    except (ConfigError, PortTaken, AlreadyRunning) as e:
+        print(f"llmitm dashboard: {e}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

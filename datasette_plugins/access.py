@@ -1,0 +1,56 @@
+"""Who may see what. One place, so that log-ins and roles can take it over without touching a page.
+
+Datasette asks `rules` for every action on every resource and denies what nobody allows (`default_deny`). Plugin routes are not
+covered by that, so each of ours is made by `page` or `stream`, which ask first. On loopback there is one user, who may read
+everything and change nothing: only the worker writes the record.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from datasette.app import Datasette
+from datasette.permissions import Action, PermissionSQL
+from datasette.utils.asgi import Request, Response
+
+from datasette_plugins.guard import STRICT_CSP, Receive, Send
+
+SEE_CALLS = Action(name="see-calls", description="See calls: counts, requests, answers")
+LOCAL_USER = {"id": "local"}
+READING = frozenset(
+    {SEE_CALLS.name, "view-instance", "view-database", "view-table", "view-query", "execute-sql"}
+)
+
+Page = Callable[[Datasette, Request], Awaitable[Response]]
+Stream = Callable[[Datasette, Request, Send, Receive], Awaitable[None]]
+
+
+def rules(actor: dict[str, Any] | None, action: str) -> PermissionSQL | None:
+    """What Datasette is told when it asks whether `actor` may do `action`."""
+    if actor == LOCAL_USER and action in READING:
+        return PermissionSQL.allow(reason="the user of this machine")
+    return None
+
+
+def page(view: Page) -> Callable[..., Awaitable[Response]]:
+    """A route that answers a whole page, for those who may see calls."""
+
+    async def checked(datasette: Datasette, request: Request) -> Response:
+        await datasette.ensure_permission(action=SEE_CALLS.name, actor=request.actor)
+        response = await view(datasette, request)
+        response.headers.setdefault("content-security-policy", STRICT_CSP)
+        response.headers.setdefault("cache-control", "private, no-store")
+        return response
+
+    return checked
+
+
+def stream(view: Stream) -> Callable[..., Awaitable[None]]:
+    """A route that sends its answer by itself, for those who may see calls."""
+
+    async def checked(datasette: Datasette, request: Request, send: Send, receive: Receive) -> None:
+        await datasette.ensure_permission(action=SEE_CALLS.name, actor=request.actor)
+        await view(datasette, request, send, receive)
+
+    return checked

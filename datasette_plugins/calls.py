@@ -1,0 +1,74 @@
+"""A call as a row of text: the same for the page as first rendered and for each live update of it.
+
+`row` gives display strings only. The browser puts them in with `textContent`, the templates escape them, so that nothing in a
+prompt, an answer or a model name can be markup.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from datasette_plugins import units
+
+STATES = {
+    "pending": "running",
+    "complete": "complete",
+    "aborted": "client left",
+    "error": "error",
+    "blocked": "blocked",
+    "interrupted": "interrupted",
+}
+PREVIEW = 160
+
+
+def row(call: Mapping[str, Any]) -> dict[str, Any]:
+    """Display strings of one call; `id`, `state`, `started_at` (ms) and `sort` are for the page's own use."""
+    running = call["state"] == "pending"
+    missing = "…" if running else units.UNKNOWN
+    return {
+        "id": call["id"],
+        "state": call["state"],
+        "started_at": call["started_at"],
+        "clock": units.clock(call["started_at"]),
+        "iso": units.iso(call["started_at"]),
+        "state_label": state_label(call),
+        "client": call["client"] or "unknown client",
+        "provider": call["provider"] or call["host"] or units.UNKNOWN,
+        "model": call["response_model"] or call["model"] or "unknown model",
+        "operation": (call["operation"] or "").replace("_", " "),
+        "input_tokens": missing if call["input_tokens"] is None else units.count(call["input_tokens"]),
+        "output_tokens": missing if call["output_tokens"] is None else units.count(call["output_tokens"]),
+        "cost": missing if call["cost_usd"] is None else units.money(call["cost_usd"]),
+        "ttft": "–" if call["ttft_ms"] is None else units.duration(call["ttft_ms"]),
+        "duration": missing if call["duration_ms"] is None else units.duration(call["duration_ms"]),
+        "preview": preview(call),
+    }
+
+
+def state_label(call: Mapping[str, Any]) -> str:
+    """The state in words, with the status code where that says more."""
+    label = STATES.get(call["state"], call["state"])
+    code = call["status_code"]
+    return f"{label} {code}" if call["state"] in ("error", "blocked") and code else label
+
+
+def preview(call: Mapping[str, Any]) -> str:
+    """One line of what came back: text, else the tools asked for, else the error."""
+    if call["state"] in ("error", "blocked") and (call["error_message"] or call["error_type"]):
+        text = call["error_message"] or call["error_type"]
+    else:
+        text = call["text"] or ""
+    line = " ".join(text.split())[:PREVIEW]
+    tools = tool_names(call["tool_calls"])
+    return f"{line} → {', '.join(tools)}" if line and tools else line or ("→ " + ", ".join(tools) if tools else "")
+
+
+def tool_names(raw: str | None) -> list[str]:
+    """The JSON list of `calls.tool_calls`."""
+    try:
+        names = json.loads(raw or "[]")
+    except ValueError:
+        return []
+    return [str(name) for name in names] if isinstance(names, list) else []

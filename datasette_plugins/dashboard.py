@@ -1,0 +1,40 @@
+"""What one running dashboard consists of, found from the Datasette it lives in.
+
+The plugin is installed for every Datasette of this environment, but acts only in the one that `server.build` made: hooks
+ask `of`, and stay silent when it gives `None`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from weakref import WeakKeyDictionary
+
+from datasette.app import Datasette
+
+from datasette_plugins.feed import Feed
+from datasette_plugins.traffic import Traffic
+
+
+@dataclass(frozen=True)
+class Dashboard:
+    data_dir: Path
+    hosts: frozenset[str]  # the `Host` headers it answers to
+    traffic: Traffic
+    feed: Feed
+
+
+_dashboards: WeakKeyDictionary[Datasette, Dashboard] = WeakKeyDictionary()
+
+
+def install(datasette: Datasette, dashboard: Dashboard) -> None:
+    _dashboards[datasette] = dashboard
+
+
+def of(datasette: Datasette) -> Dashboard | None:
+    return _dashboards.get(datasette)
+
+
+def here(datasette: Datasette) -> Dashboard:
+    """For code that runs only in a dashboard. Raises `KeyError` elsewhere."""
+    return _dashboards[datasette]

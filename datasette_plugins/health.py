@@ -1,0 +1,50 @@
+"""What the reader of any page should know about the suite: is it recording, is the record up to date."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from datasette_plugins import units
+from intelligence.store.status import journal_lag, read_statuses
+
+# The worker is a moment behind a busy proxy; this much it is not, unless something is wrong.
+LAG_BYTES = 20_000_000
+
+
+@dataclass(frozen=True)
+class Problem:
+    """`level` is `error` (something is lost or not recorded) or `warning`; `command` is what to type, if that helps."""
+
+    level: str
+    text: str
+    command: str | None = None
+
+    def as_json(self) -> dict[str, str | None]:
+        return asdict(self)
+
+
+def problems(data_dir: Path) -> list[Problem]:
+    """The worst first; empty when all is well."""
+    found = []
+    statuses = [s for s in read_statuses(data_dir) if s.alive]
+    proxies = [s for s in statuses if s.name == "proxy" or s.name.startswith("proxy-")]
+    worker = any(s.name == "worker" for s in statuses)
+    lag, _ = journal_lag(data_dir)
+
+    for proxy in proxies:
+        if dropped := proxy.counters.get("dropped_frames"):
+            lost = units.size(proxy.counters.get("dropped_bytes"))
+            found.append(
+                Problem("error", f"{dropped:,} journal entries ({lost}) could not be written. Is the disk full?")
+            )
+    if not proxies:
+        found.append(
+            Problem("error", "The proxy is not running: nothing is being recorded. Start the suite:", "llmitm up")
+        )
+    if not worker and lag:
+        waiting = f"The worker is not running: {units.size(lag)} wait in the journal, and nothing is lost. Start it:"
+        found.append(Problem("warning", waiting, "llmitm worker"))
+    elif lag > LAG_BYTES:
+        found.append(Problem("warning", f"The worker is behind: {units.size(lag)} of the journal are not stored yet."))
+    return found

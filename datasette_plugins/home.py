@@ -1,0 +1,39 @@
+"""`/`: counts over a span, the table by model, and the latest calls, which appear while one looks."""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+from typing import Any
+
+from datasette.app import Datasette
+from datasette.utils.asgi import Request, Response
+
+from datasette_plugins import calls, dashboard, queries, summary
+from datasette_plugins.access import page
+from datasette_plugins.feed import LATEST_CALLS
+
+
+@page
+async def home(datasette: Datasette, request: Request) -> Response:
+    here = dashboard.here(datasette)
+    span = summary.span_named(request.args.get("span"))
+    cursor = here.feed.cursor  # before reading: what is committed in between comes again, and replaces itself
+    now_ms = time.time_ns() // 1_000_000
+    context: dict[str, Any] = {"rows": [], "summary": summary.of_models([])}
+    db = here.traffic.attached(datasette)
+    if db is not None:
+        context = await db.execute_fn(lambda conn: _read(conn, span, now_ms))
+    context |= {
+        "span": span,
+        "spans": {name: label for name, (label, _) in summary.SPANS.items()},
+        "live_path": datasette.urls.path(f"/-/live?span={span}&after={cursor}"),
+        "limit": LATEST_CALLS,
+        "now_ms": now_ms,
+    }
+    return Response.html(await datasette.render_template("llmitm_home.html", context, request=request))
+
+
+def _read(conn: sqlite3.Connection, span: str, now_ms: int) -> dict[str, Any]:
+    latest = conn.execute(queries.LATEST, {"limit": LATEST_CALLS}).fetchall()
+    return {"rows": [calls.row(c) for c in latest], "summary": summary.read(conn, span, now_ms)}

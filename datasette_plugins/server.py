@@ -1,0 +1,146 @@
+"""Builds the Datasette of the dashboard, and serves it until told to stop.
+
+The listening socket is taken before anything else: a port in use is a plain message, and with `port = 0` the port is known
+when the checks of `guard` are made. uvicorn waits for open connections when it stops, so streams are told to end at
+the signal, and what still hangs is cut after `GRACE_SECONDS`.
+"""
+
+from __future__ import annotations
+
+import signal
+import socket
+import sys
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import uvicorn
+from datasette.app import Datasette
+from datasette.plugins import pm
+
+import datasette_plugins
+from datasette_plugins import dashboard
+from datasette_plugins.feed import Feed
+from datasette_plugins.guard import loopback_hosts
+from datasette_plugins.traffic import DATABASE, Traffic
+from intelligence.config import Config
+from intelligence.store.status import ProcessStatus
+
+GRACE_SECONDS = 2
+
+SETTINGS: dict[str, Any] = {
+    "allow_download": False,
+    "allow_signed_tokens": False,
+    "default_allow_sql": False,
+    "default_page_size": 50,
+    "num_sql_threads": 5,
+    "sql_time_limit_ms": 1000,
+    "suggest_facets": False,
+    "default_cache_ttl": 0,
+}
+
+CALLS_TABLE = {
+    "sort_desc": "started_at",
+    "sortable_columns": [
+        "started_at",
+        "input_tokens",
+        "output_tokens",
+        "cost_usd",
+        "ttft_ms",
+        "duration_ms",
+        "chunks",
+    ],
+}
+
+
+DESCRIPTION = "One row a call. Times are milliseconds since 1970 UTC; an empty cell is something nobody stated."
+
+
+class PortTaken(Exception):
+    """The address cannot be listened on. The message is for the user."""
+
+
+def build(data_dir: Path, hosts: frozenset[str]) -> Datasette:
+    """A dashboard over `data_dir` that answers to `hosts`. Must be called in the event loop it will run in."""
+    _register_plugin()
+    datasette = Datasette(
+        files=[],
+        settings=SETTINGS,
+        default_deny=True,
+        # Only our own instance gets our frame around Datasette's pages.
+        template_dir=str(Path(__file__).parent / "templates" / "datasette"),
+        metadata={"databases": {DATABASE: {"tables": {"calls": {"description": DESCRIPTION}}}}},
+        config={"databases": {DATABASE: {"tables": {"calls": CALLS_TABLE}}}},
+    )
+    datasette.remove_database("_memory")  # Datasette adds one when it is given no file
+    here = dashboard.Dashboard(data_dir, hosts, Traffic(data_dir / "traffic.db"), Feed(data_dir))
+    dashboard.install(datasette, here)
+    return datasette
+
+
+def _register_plugin() -> None:
+    """Datasette loads the plugin by its entry point; but when our package was imported first, as `python -m` does, it got the
+    half-imported module, without any hook."""
+    if not pm.get_hookcallers(datasette_plugins):
+        if pm.is_registered(datasette_plugins):
+            pm.unregister(datasette_plugins)
+        pm.register(datasette_plugins, name="llmitm")
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """A bound socket. Raises `PortTaken`."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host, port))
+    except OSError as e:
+        listener.close()
+        raise PortTaken(
+            f"the dashboard cannot listen on {host}:{port}: {e.strerror}. "
+            "Set another port with LLMITM_DASHBOARD__PORT or [dashboard] port."
+        ) from None
+    return listener
+
+
+class Server(uvicorn.Server):
+    """Ends the open streams at the first signal."""
+
+    def __init__(self, config: uvicorn.Config, feed: Feed) -> None:
+        super().__init__(config)
+        self._feed = feed
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        self._feed.stop()
+        super().handle_exit(sig, frame)
+
+
+async def serve(config: Config, listener: socket.socket) -> None:
+    """Serve on `listener` until SIGINT or SIGTERM. Raises `AlreadyRunning`."""
+    host, port = listener.getsockname()[:2]
+    address = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+    datasette = build(config.data_dir, loopback_hosts(port))
+    server = Server(
+        uvicorn.Config(
+            datasette.app(),
+            timeout_graceful_shutdown=GRACE_SECONDS,
+            log_config=None,
+            log_level="warning",
+            access_log=False,
+            server_header=False,
+            ws="none",
+        ),
+        dashboard.here(datasette).feed,
+    )
+    with ProcessStatus(config.data_dir, "dashboard", {"dashboard": address}):
+        await server.serve(sockets=[listener])
+
+
+def exit_on_signals() -> None:
+    """Leave through `finally` blocks, with code 0. uvicorn repeats the signal that stopped it when it is done."""
+
+    def leave(sig: int, frame: FrameType | None) -> None:
+        sys.exit(0)
+
+    signal.signal(signal.SIGTERM, leave)
+    signal.signal(signal.SIGINT, leave)

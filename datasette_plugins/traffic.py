@@ -1,0 +1,71 @@
+"""`traffic.db` as the dashboard sees it: read-only, and perhaps not there yet.
+
+The worker makes the file, and a restore or a clean start replaces it, while we run. So pages ask `attached` for the database each
+time: it attaches the file to Datasette once it has its schema, notices another file under the same name, and
+gives `None` as long as there is nothing to read. The connections are opened `mode=ro`, also those Datasette would write with.
+"""
+
+from __future__ import annotations
+
+import logging
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+from datasette.app import Datasette
+from datasette.database import Database
+
+from datasette_plugins import queries
+
+log = logging.getLogger(__name__)
+
+DATABASE = "traffic"
+FileId = tuple[int, int]
+
+
+def connect(path: Path) -> sqlite3.Connection:
+    """A read-only connection. Raises `sqlite3.Error`."""
+    db = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=2, check_same_thread=False)
+    db.row_factory = sqlite3.Row
+    # What a client sent may not be UTF-8 even where it should be.
+    db.text_factory = lambda raw: raw.decode("utf-8", "replace")
+    return db
+
+
+def file_id(path: Path) -> FileId | None:
+    """Which file this is; changes when it is replaced. `None` if there is none."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
+
+
+def has_schema(path: Path) -> bool:
+    """Whether the worker has made its tables."""
+    try:
+        with closing(connect(path)) as db:
+            return db.execute(queries.HAS_CALLS).fetchone() is not None
+    except sqlite3.Error:
+        return False
+
+
+class Traffic:
+    """Attaches the database of one data folder to one Datasette."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._attached: FileId | None = None
+
+    def attached(self, datasette: Datasette) -> Database | None:
+        """The database as it is now, if there is one."""
+        found = file_id(self.path)
+        if found != self._attached:
+            if self._attached is not None:
+                datasette.remove_database(DATABASE)
+                self._attached = None
+            if found is not None and has_schema(self.path):
+                datasette.add_database(Database(datasette, str(self.path), mode="ro"), name=DATABASE)
+                self._attached = found
+                log.info("reading %s", self.path)
+        return datasette.databases.get(DATABASE)
