@@ -18,14 +18,23 @@ from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from intelligence.store.status import Status, read_statuses
-from tests.rig.upstream import Upstream
 
 REPOSITORY = Path(__file__).parents[2]
 START_SECONDS = 30
 STOP_SECONDS = 15
+
+
+class Provider(Protocol):
+    """What the proxy is put in front of; `upstream.Upstream` is one."""
+
+    @property
+    def address(self) -> str: ...
+
+    @property
+    def ca_file(self) -> Path: ...
 
 
 @dataclass(slots=True)
@@ -156,11 +165,11 @@ def process(folder: Path, name: str, command: Sequence[str], env: dict[str, str]
 
 @contextmanager
 def proxy_process(
-    folder: Path, upstream: Upstream, *, launcher: Sequence[str] = ("-m", "addons"), **settings: Any
+    folder: Path, provider: Provider, *, launcher: Sequence[str] = ("-m", "addons"), **settings: Any
 ) -> Iterator[Process]:
-    """The real proxy in front of `upstream`. `launcher` may be `faulty.launcher(...)`."""
+    """The real proxy in front of `provider`. `launcher` may be `faulty.launcher(...)`."""
     folder.mkdir(parents=True, exist_ok=True)
-    env = environment(folder, **proxy_settings(upstream.address, upstream.ca_file, **settings))
+    env = environment(folder, **proxy_settings(provider.address, provider.ca_file, **settings))
     with process(folder, "proxy", launcher, env) as started:
         yield started
 

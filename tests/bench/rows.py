@@ -1,0 +1,174 @@
+"""What is measured: one function a row, one `Result` a figure.
+
+CPU rows: half of each burst at concurrency 1, half at 16, kept connections; CPU time of the proxy process
+over requests. Latency rows: 16 event streams of 240-byte events every 5 ms, p99 of all their one-way times.
+The prompt of the "mix" is 200 KB, 20 a second. `bare` is mitmdump without any script, `stream` the same with
+`response.stream = True`.
+"""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+
+from tests.bench.candidates import Burst, Candidate, Stage, rss_mb
+
+SHORT, LONG = 2_000, 200_000
+
+
+@dataclass(slots=True)
+class Result:
+    """`value` must not exceed `limit`. `spread` are the quartiles over rounds; `note` holds absolute
+    figures."""
+
+    row: str
+    figure: str
+    value: float
+    limit: float
+    unit: str
+    spread: tuple[float, float]
+    rounds: int
+    note: str
+
+    @property
+    def passed(self) -> bool:
+        return self.value <= self.limit
+
+
+def _result(
+    row: str, figure: str, values: list[float], limit: float, note: str, *, unit: str = "×"
+) -> Result:
+    if len(values) > 1:
+        low, _, high = statistics.quantiles(values, n=4)
+    else:
+        low = high = values[0]
+    return Result(row, figure, statistics.median(values), limit, unit, (low, high), len(values), note)
+
+
+def _percentile(ordered: list[float], percent: float) -> float:
+    return ordered[min(len(ordered) - 1, int(len(ordered) * percent / 100))]
+
+
+def _rounds[T](
+    stage: Stage, names: list[str], count: int, once: Callable[[Candidate], T]
+) -> list[dict[str, T]]:
+    """Each candidate once a round, in turns first and last."""
+    candidates = [stage.candidate(name) for name in names]
+    found = []
+    for number in range(count):
+        order = candidates if number % 2 == 0 else candidates[::-1]
+        found.append({candidate.name: once(candidate) for candidate in order})
+    return found
+
+
+def _median(rounds: list[dict[str, float]], name: str) -> float:
+    return statistics.median(r[name] for r in rounds)
+
+
+def _cpu_ms(candidate: Candidate, size: int, prompts: int) -> float:
+    used = candidate.burst(prompts=prompts // 2, concurrency=1, size=size).cpu_seconds
+    used += candidate.burst(prompts=prompts // 2, concurrency=16, size=size).cpu_seconds
+    return used / (prompts // 2 * 2) * 1000
+
+
+def _cpu_rounds(stage: Stage, size: int, prompts: int, count: int) -> tuple[list[dict[str, float]], str]:
+    names = ["bare", "llmitm", "llmitm+web"]
+    rounds = _rounds(stage, names, count, lambda c: _cpu_ms(c, size, prompts))
+    return rounds, "CPU ms: " + ", ".join(f"{name} {_median(rounds, name):.2f}" for name in names)
+
+
+def json_short(stage: Stage, quick: bool) -> Iterator[Result]:
+    rounds, note = _cpu_rounds(stage, SHORT, 400, 5 if quick else 14)
+    off = [r["llmitm"] / r["bare"] for r in rounds]
+    web = [r["llmitm+web"] / r["bare"] for r in rounds]
+    yield _result("json", "CPU per JSON request, 2 KB prompt", off, 0.85, note)
+    yield _result("json", "the same with mitmweb on", web, 1.0, note)
+
+
+def json_long(stage: Stage, quick: bool) -> Iterator[Result]:
+    rounds, note = _cpu_rounds(stage, LONG, 120, 5 if quick else 12)
+    ratios = [r["llmitm"] / r["bare"] for r in rounds]
+    web = statistics.median(r["llmitm+web"] / r["bare"] for r in rounds)
+    yield _result(
+        "json-200k", "CPU per JSON request, 200 KB prompt", ratios, 1.2, f"mitmweb on {web:.2f} ×; {note}"
+    )
+
+
+def first_byte(stage: Stage, quick: bool) -> Iterator[Result]:
+    def once(candidate: Candidate) -> float:
+        return statistics.median(
+            candidate.burst(streams=1, chunks=2, every_ms=1).first_byte_ms[0] for _ in range(40)
+        )
+
+    rounds = _rounds(stage, ["stream", "llmitm"], 6 if quick else 16, once)
+    added = [r["llmitm"] - r["stream"] for r in rounds]
+    note = f"ms: stream {_median(rounds, 'stream'):.2f}, llmitm {_median(rounds, 'llmitm'):.2f}"
+    yield _result("first-byte", "SSE first byte, beyond bare stream=True", added, 1.0, note, unit="ms")
+
+
+def _latency(stage: Stage, count: int, row: str, figure: str, **mix: float) -> Result:
+    def once(candidate: Candidate) -> Burst:
+        return candidate.burst(streams=16, chunks=200, every_ms=5, **mix)
+
+    bursts = _rounds(stage, ["stream", "llmitm"], count, once)
+    p99 = [{name: _percentile(b.chunk_ms, 99) for name, b in r.items()} for r in bursts]
+    p50 = [{name: _percentile(b.chunk_ms, 50) for name, b in r.items()} for r in bursts]
+    cpu = [{name: b.cpu_seconds / b.seconds * 100 for name, b in r.items()} for r in bursts]
+    note = "; ".join(
+        f"{name}: p99 {_median(p99, name):.2f} ms, p50 {_median(p50, name):.2f} ms, "
+        f"core busy {_median(cpu, name):.0f} %"
+        for name in ("stream", "llmitm")
+    )
+    return _result(row, figure, [r["llmitm"] / r["stream"] for r in p99], 1.25, note)
+
+
+def latency(stage: Stage, quick: bool) -> Iterator[Result]:
+    yield _latency(stage, 6 if quick else 20, "latency", "SSE chunk latency p99, 16 streams")
+
+
+def latency_mix(stage: Stage, quick: bool) -> Iterator[Result]:
+    figure = "the same while 200 KB prompts arrive"
+    yield _latency(stage, 6 if quick else 20, "latency-mix", figure, prompts_per_second=20, size=LONG)
+
+
+def memory(stage: Stage, quick: bool) -> Iterator[Result]:
+    """A fresh proxy: the growth after its first 2,000 requests, whatever it is, is not warming up."""
+    total = 8_000 if quick else 20_000
+    with ExitStack() as stack:
+        proxy = stage.start(stack, "llmitm+web", "memory")
+        sizes = [rss_mb(proxy.pid)]
+        for _ in range(total // 1_000):
+            proxy.burst(prompts=1_000, concurrency=16, size=SHORT)
+            sizes.append(rss_mb(proxy.pid))
+    after = max(sizes[3:]) / sizes[2]
+    shown = ", ".join(f"{sizes[i]:.0f}" for i in (0, 2, len(sizes) // 2, -1))
+    note = f"RSS MB at 0, 2,000, {(len(sizes) // 2) * 1000:,}, {total:,}: {shown}"
+    yield _result("memory", f"memory after {total:,} requests / after 2,000, mitmweb on", [after], 1.05, note)
+
+
+def not_the_bottleneck(stage: Stage, quick: bool) -> Iterator[Result]:
+    """How much of its core the load side needs to keep the fastest proxy busy, and how much it could do."""
+    direct, proxied = stage.candidate("direct"), stage.candidate("llmitm")
+    shares, faster = [], []
+    for _ in range(3 if quick else 8):
+        one = direct.burst(prompts=2_000, concurrency=16, size=SHORT)
+        # The upstream's process is `direct`'s "proxy": its CPU time is what an exchange costs there.
+        both = (one.cpu_seconds + one.load_cpu_seconds) / 2_000
+        other = proxied.burst(prompts=400, concurrency=16, size=SHORT)
+        shares.append(both * 400 / other.seconds)
+        faster.append((2_000 / one.seconds) / (400 / other.seconds))
+    note = f"direct does {statistics.median(faster):.0f} × the proxy's requests/s"
+    yield _result("direct", "load generator + provider, share of their core", shares, 0.5, note, unit="")
+
+
+ROWS: dict[str, Callable[[Stage, bool], Iterator[Result]]] = {
+    "direct": not_the_bottleneck,
+    "json": json_short,
+    "json-200k": json_long,
+    "first-byte": first_byte,
+    "latency": latency,
+    "latency-mix": latency_mix,
+    "memory": memory,
+}
