@@ -47,7 +47,8 @@ class Proxy(Section):
     listen_port: Port = Field(8080, description="Port of the proxy; 0 takes a free one.")
     modes: list[str] = Field(
         ["regular"],
-        description="mitmproxy modes: `regular`, `socks5@1080`, `reverse:https://api.openai.com@9000` (for clients that only take a base URL).",
+        description="mitmproxy modes: `regular`, `socks5@1080`, `reverse:https://api.openai.com@9000` "
+        "(for clients that only take a base URL).",
     )
     upstream_proxy: str | None = Field(
         None, description="Chain to this proxy, e.g. `http://corp-proxy:3128`."
@@ -62,7 +63,8 @@ class Proxy(Section):
     )
     allow_loopback: list[str] = Field(
         ["*:11434", "*:1234", "*:8000"],
-        description="`host:port` globs that may be reached on loopback and link-local addresses. The defaults are Ollama, LM Studio and vLLM. Our own three listeners never.",
+        description="`host:port` globs that may be reached on loopback and link-local addresses. "
+        "The defaults are Ollama, LM Studio and vLLM. Our own three listeners never.",
     )
     connect_to: list[str] = Field(
         [],
@@ -276,8 +278,8 @@ def _line_of(text: str, section: str, key: str | None) -> int | None:
             inside = header[1] == section
             if inside and key is None:
                 return number
-        elif key and inside and re.match(rf'\s*"?{re.escape(key)}"?\s*[=.]', line):
-            return number
-        elif re.match(rf"\s*{re.escape(section)}\s*(=|\.\s*{re.escape(key or '')})", line) and not inside:
+        elif (key and inside and re.match(rf'\s*"?{re.escape(key)}"?\s*[=.]', line)) or (
+            re.match(rf"\s*{re.escape(section)}\s*(=|\.\s*{re.escape(key or '')})", line) and not inside
+        ):
             return number
     return None

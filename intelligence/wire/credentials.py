@@ -25,14 +25,16 @@ _SECRET_HEADER = re.compile(
     r"authorization|api-?key|secret|cookie|password|credential|signature|(^|[-_])(token|auth|jwt|session-key|assertion)$"
 )
 _SECRET_QUERY = frozenset(
-    "key api_key api-key apikey access_token refresh_token id_token token auth authorization sig signature client_secret "
-    "secret password x-amz-signature x-amz-security-token x-amz-credential x-goog-signature x-goog-credential".split()
+    """key api_key api-key apikey access_token refresh_token id_token token auth authorization sig signature client_secret
+    secret password x-amz-signature x-amz-security-token x-amz-credential x-goog-signature x-goog-credential""".split()
 )
 _SECRET_JSON = (
     "client_secret", "authorization", "authorization_token", "api_key", "apiKey", "access_token", "refresh_token", "password",
 )  # fmt: skip
 _URL_HEADERS = frozenset(["location", "content-location", "referer", "link"])
-_WS_KEY = re.compile(r"(openai-insecure-api-key\.|openai-ephemeral-key\.|bearer[.-]|authorization\.)[^,\s]+", re.I)
+_WS_KEY = re.compile(
+    r"(openai-insecure-api-key\.|openai-ephemeral-key\.|bearer[.-]|authorization\.)[^,\s]+", re.I
+)
 _AWS_CREDENTIAL = re.compile(r"Credential=([^/,\s]+)")
 # Bearer tokens that belong to a person's subscription or log-in, not to an API account.
 _OAUTH_PREFIXES = ("sk-ant-oat", "eyJ", "ya29.", "gho_", "ghu_", "tid=", "oauth-")
@@ -67,7 +69,9 @@ class Redactor:
         self._query = _SECRET_QUERY | {q.lower() for q in self.query}
         self._json = frozenset(_SECRET_JSON) | frozenset(self.json_keys)
         # One pass over the bytes, about 0.8 ms per MB: bodies that name no such key (nearly all) are never parsed for it.
-        self._json_gate = re.compile(b'"(?:' + b"|".join(re.escape(n.encode()) for n in sorted(self._json)) + b')"')
+        self._json_gate = re.compile(
+            b'"(?:' + b"|".join(re.escape(n.encode()) for n in sorted(self._json)) + b')"'
+        )
 
     def strip_headers(self, fields: Fields) -> list[tuple[str, str]]:
         """Header fields as text (Latin-1, lossless) with secret values replaced."""
@@ -142,10 +146,14 @@ class Redactor:
                         node[name] = REDACTED
                         found = True
                         continue
-                    if isinstance(value, dict) and isinstance(value.get("value"), str):  # {"client_secret": {"value": …}}
+                    if isinstance(value, dict) and isinstance(
+                        value.get("value"), str
+                    ):  # {"client_secret": {"value": …}}
                         value["value"] = REDACTED
                         found = True
-                elif name == "value" and isinstance(value, str) and value.startswith("ek_"):  # /v1/realtime/client_secrets
+                elif (
+                    name == "value" and isinstance(value, str) and value.startswith("ek_")
+                ):  # /v1/realtime/client_secrets
                     node[name] = REDACTED
                     found = True
                 todo.append(value)
@@ -160,9 +168,8 @@ class Redactor:
         for name in (b"x-api-key", b"api-key", b"x-goog-api-key"):
             if value := named.get(name):
                 return self._made("api_key", value)
-        if protocol := named.get(b"sec-websocket-protocol"):
-            if match := _WS_KEY.search(protocol.decode("latin-1")):
-                return self._made("api_key", match[0].removeprefix(match[1]).encode("latin-1"))
+        if match := _WS_KEY.search(named.get(b"sec-websocket-protocol", b"").decode("latin-1")):
+            return self._made("api_key", match[0].removeprefix(match[1]).encode("latin-1"))
         for pair in path.partition("?")[2].split("&"):
             name_, _, value_ = pair.partition("=")
             lowered = unquote_plus(name_).lower()

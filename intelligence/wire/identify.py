@@ -89,7 +89,7 @@ class _Body(msgspec.Struct):
     prompt: msgspec.Raw = msgspec.Raw()
     system: msgspec.Raw = msgspec.Raw()
     instructions: msgspec.Raw = msgspec.Raw()
-    systemInstruction: msgspec.Raw = msgspec.Raw()  # noqa: N815
+    systemInstruction: msgspec.Raw = msgspec.Raw()
     system_instruction: msgspec.Raw = msgspec.Raw()
     request: msgspec.Raw = msgspec.Raw()  # Gemini CLI wraps its request
     type: Any = None
@@ -119,7 +119,8 @@ def read_fields(body: bytes) -> Fields | None:
         keys=frozenset(k for k in ("messages", "input", "contents", "prompt") if len(getattr(top, k))),
     )
     try:
-        system = [_text(_decode(raw)) for raw in (top.system, top.instructions, top.systemInstruction, top.system_instruction) if len(raw)]
+        stated = (top.system, top.instructions, top.systemInstruction, top.system_instruction)
+        system = [_text(_decode(raw)) for raw in stated if len(raw)]
         turns = next((raw for raw in (top.messages, top.input, top.contents, top.prompt) if len(raw)), None)
         if turns is not None:
             _read_turns(turns, system, fields)

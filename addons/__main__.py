@@ -1,0 +1,44 @@
+"""The proxy process. `--private`: a proxy of its own for one command, beside a running suite, on free ports."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import sys
+
+from certs.ca import CertsError
+from intelligence.log import configure_logging
+
+from addons import proxy
+from intelligence.config import Config, ConfigError, load_config
+from intelligence.store.status import AlreadyRunning
+
+
+def main() -> int:
+    private = "--private" in sys.argv[1:]
+    try:
+        config = load_config()
+        if private:
+            config = as_private(config)
+        configure_logging(config, "proxy")
+        logging.getLogger("mitmproxy").setLevel(
+            logging.DEBUG if config.log.level == "debug" else logging.WARNING
+        )
+        asyncio.run(proxy.run(config, private=private))
+    except (ConfigError, CertsError, AlreadyRunning, proxy.ListenError, OSError) as e:
+        print(f"llmitm proxy: {e}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def as_private(config: Config) -> Config:
+    """The same configuration on free ports, without mitmweb."""
+    return config.model_copy(
+        update={
+            "proxy": config.proxy.model_copy(update={"listen_port": 0, "web": False, "modes": ["regular"]})
+        }
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,47 @@
+"""The call a flow carries: what the addons of the pipeline know about one LLM call while it is on the wire."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from intelligence.wire.registry import Target
+from mitmproxy import http
+
+from intelligence.store.ids import id_text, uuid7
+from intelligence.store.journal import RequestHead
+
+_ATTRIBUTE = "llmitm_call"
+
+
+@dataclass(slots=True)
+class Call:
+    """`id` is `calls.id`, as 16 bytes; `head` is what `identify` found out; `recorded` once the request is in the journal."""
+
+    target: Target
+    id: bytes = field(default_factory=uuid7)
+    head: RequestHead | None = None
+    recorded: bool = False
+    ended: bool = False
+
+    @property
+    def text_id(self) -> str:
+        return id_text(self.id)
+
+
+def call_of(flow: http.HTTPFlow) -> Call | None:
+    """The call of this flow; None when the flow is no LLM call."""
+    return flow.__dict__.get(_ATTRIBUTE)
+
+
+def begin(flow: http.HTTPFlow, target: Target) -> Call:
+    """Make this flow an LLM call. Kept beside the flow's state, which mitmweb saves to files and sends to browsers."""
+    call = Call(target)
+    flow.__dict__[_ATTRIBUTE] = call
+    flow.id = call.text_id
+    flow.metadata["llmitm"] = {
+        "call_id": flow.id,
+        "provider": target.provider or "",
+        "operation": target.operation,
+        "format": target.format,
+    }
+    return call

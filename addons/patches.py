@@ -1,0 +1,78 @@
+"""Where mitmproxy itself is altered, each for a reason no addon can meet. Checked against 12.2.3; `apply()` is idempotent.
+
+- Hook dispatch by table (`addons.dispatch`).
+- A tunnel is decided when it opens, not at the client's first byte: protocols in which the server speaks first (SSH, SMTP, MySQL)
+  would wait for ever on a lazy connection.
+- More than five upstream connections per client connection and address, so that one HTTP/2 connection carries its streams in
+  parallel also to a provider that speaks HTTP/1.
+- An upstream failure on an LLM call is answered in the provider's own error shape, not with an HTML page.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import collections
+from typing import Any
+
+from mitmproxy import addonmanager, flow
+from mitmproxy.proxy import context, layer, mode_servers
+from mitmproxy.proxy.layers import http as http_layers
+from mitmproxy.proxy.layers.http import (
+    ErrorCode,
+    HttpErrorHook,
+    HttpStream,
+    ResponseData,
+    ResponseEndOfMessage,
+    ResponseHeaders,
+    ResponseProtocolError,
+    SendHttp,
+)
+
+from addons import answers
+from addons.call import call_of
+from addons.dispatch import HookTable
+
+MAX_UPSTREAM_CONNECTIONS = 256
+
+
+class DecidingLayer(layer.NextLayer):
+    def __init__(self, ctx: context.Context, ask_on_start: bool = True) -> None:
+        super().__init__(ctx, ask_on_start=True)
+
+
+class Handler(mode_servers.ProxyConnectionHandler):
+    def __init__(self, *args: Any) -> None:
+        super().__init__(*args)
+        self.max_conns = collections.defaultdict(lambda: asyncio.Semaphore(MAX_UPSTREAM_CONNECTIONS))
+
+
+class Stream(HttpStream):
+    def handle_protocol_error(self, event: Any) -> layer.CommandGenerator[None]:
+        if (
+            isinstance(event, ResponseProtocolError)
+            and event.code not in (ErrorCode.KILL, ErrorCode.PASSTHROUGH_CLOSE)
+            and self.client_state == self.state_done
+            and self.server_state == self.state_wait_for_response_headers
+            and (call := call_of(self.flow))
+            and not self.flow.websocket
+        ):
+            self.flow.error = flow.Error(event.message)
+            response = answers.error(
+                call, 502, f"llmitm could not reach {self.flow.request.host}: {event.message}"
+            )
+            yield HttpErrorHook(self.flow)
+            yield SendHttp(ResponseHeaders(self.stream_id, response, False), self.context.client)
+            yield SendHttp(ResponseData(self.stream_id, response.raw_content), self.context.client)
+            yield SendHttp(ResponseEndOfMessage(self.stream_id), self.context.client)
+            self.server_state = self.state_errored
+            self.flow.live = False
+            yield http_layers.DropStream(self.stream_id)
+        else:
+            yield from super().handle_protocol_error(event)
+
+
+def apply() -> None:
+    addonmanager.AddonManager = HookTable  # type: ignore[misc]
+    layer.NextLayer = DecidingLayer  # type: ignore[misc]
+    mode_servers.ProxyConnectionHandler = Handler  # type: ignore[misc]
+    http_layers.HttpStream = Stream  # type: ignore[misc]

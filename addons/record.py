@@ -1,0 +1,224 @@
+"""Record: every call to the journal, each piece before it is handed on.
+
+The request is written before it leaves, each chunk of the answer before the client gets it, and how the call ended. An error
+here costs the record, never the traffic: the stream tap catches everything and returns the bytes it was given.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from collections.abc import Callable, Iterable
+
+from intelligence.wire.encoding import decode_body
+from mitmproxy import connection, http
+
+from addons.call import Call, call_of
+from intelligence.store.journal import EndHead, Headers, JournalWriter, MessageHead, RequestHead, ResponseHead
+from intelligence.wire.credentials import Redactor
+
+logger = logging.getLogger(__name__)
+
+MAX_BODY_BYTES = 64 * 1024 * 1024
+
+Tap = Callable[[bytes], bytes | Iterable[bytes]]
+
+
+class Record:
+    name = "record"
+
+    def __init__(self, journal: JournalWriter, redactor: Redactor) -> None:
+        self.journal = journal
+        self.redactor = redactor
+        self.open: dict[str, tuple[Call, http.HTTPFlow]] = {}
+        self.calls = 0
+
+    # --- request -----------------------------------------------------------------------------------------------
+
+    def requestheaders(self, flow: http.HTTPFlow) -> None:
+        call = call_of(flow)
+        if call is None or flow.error or not flow.live:
+            return
+        if flow.request.stream and call.head:  # too large to hold: recorded without its body
+            self._request(flow, call, b"")
+
+    def request(self, flow: http.HTTPFlow) -> None:
+        call = call_of(flow)
+        if call is None or flow.error or call.ended:
+            return
+        self._request(flow, call, flow.request.raw_content or b"")
+
+    def _request(self, flow: http.HTTPFlow, call: Call, body: bytes) -> None:
+        head = call.head or self._bare_head(flow, call)
+        stripped = self._stripped(flow.request, body)
+        if stripped is not None:
+            head.body_redacted, head.body_sha256 = True, hashlib.sha256(body).hexdigest()
+            head.headers = _without_encoding(head.headers)
+            body = stripped
+        call.recorded = self.journal.request(call.id, head, body)
+        if flow.id not in self.open:
+            self.calls += 1
+        self.open[flow.id] = (call, flow)
+
+    def _stripped(self, message: http.Message, body: bytes) -> bytes | None:
+        """The body without secrets, decoded; None when it has none."""
+        encoding = message.headers.get("content-encoding")
+        return self.redactor.strip_body(decode_body(encoding, body, MAX_BODY_BYTES) if encoding else body)
+
+    def _bare_head(self, flow: http.HTTPFlow, call: Call) -> RequestHead:
+        """What can be said when `identify` failed."""
+        request, target = flow.request, call.target
+        return RequestHead(
+            request.method,
+            request.scheme,
+            request.host,
+            request.port,
+            self.redactor.strip_path(request.path),
+            request.http_version,
+            self.redactor.strip_headers(request.headers.fields),
+            provider=target.provider,
+            operation=target.operation,
+            format=target.format,
+        )
+
+    # --- answer ------------------------------------------------------------------------------------------------
+
+    def responseheaders(self, flow: http.HTTPFlow) -> None:
+        call, response = call_of(flow), flow.response
+        if call is None or response is None or flow.error:
+            return
+        if response.raw_content is not None or self._mints_secrets(call):
+            return  # whole already, or held until it is: recorded in `response`
+        self.journal.response(call.id, self._response_head(response))
+        if response.status_code != 101:
+            response.stream = self._tap(call)
+
+    def _response_head(self, response: http.Response) -> ResponseHead:
+        return ResponseHead(
+            response.status_code,
+            response.reason or "",
+            response.http_version,
+            self.redactor.strip_headers(response.headers.fields),
+        )
+
+    @staticmethod
+    def _mints_secrets(call: Call) -> bool:
+        """A Realtime session made over HTTP answers with a client secret: held whole, to be stripped before it is written."""
+        return call.target.operation == "realtime" and not (call.head and call.head.websocket)
+
+    def _tap(self, call: Call) -> Tap:
+        chunk, call_id = self.journal.chunk, call.id
+
+        def tap(data: bytes) -> bytes:
+            if data:  # b"" says that the body ended in order; `response` follows
+                try:
+                    chunk(call_id, data)
+                except Exception:  # an error here must not cut the stream
+                    logger.exception("recording a chunk failed (call %s)", call.text_id)
+            return data
+
+        return tap
+
+    def response(self, flow: http.HTTPFlow) -> None:
+        call, response = call_of(flow), flow.response
+        if call is None or response is None or call.ended:
+            return
+        if not response.stream and response.status_code != 101:
+            self._whole(call, response)
+        if not flow.websocket:
+            self._end(flow, call, "complete")
+
+    def _whole(self, call: Call, response: http.Response) -> None:
+        """An answer that was not streamed: made by an addon, or held."""
+        head, body = self._response_head(response), response.raw_content or b""
+        if (stripped := self._stripped(response, body)) is not None:
+            head.body_redacted = True
+            head.headers = _without_encoding(head.headers)
+            body = stripped
+        self.journal.response(call.id, head)
+        if body:
+            self.journal.chunk(call.id, body)
+
+    def error(self, flow: http.HTTPFlow) -> None:
+        call = call_of(flow)
+        if call is None or call.ended:
+            return
+        if flow.id not in self.open:
+            return  # it broke off before its body was whole: nothing was forwarded
+        message = flow.error.msg if flow.error else ""
+        self._end(
+            flow,
+            call,
+            "client_left" if _client_left(message, flow.client_conn) else "upstream_error",
+            message,
+        )
+
+    # --- WebSocket ---------------------------------------------------------------------------------------------
+
+    def websocket_message(self, flow: http.HTTPFlow) -> None:
+        call = call_of(flow)
+        if call is None or not flow.websocket or not flow.websocket.messages:
+            return
+        message = flow.websocket.messages[-1]
+        data = message.content
+        stripped = self.redactor.strip_body(data) if message.is_text else None
+        head = MessageHead(message.from_client, message.is_text, redacted=stripped is not None)
+        self.journal.message(call.id, head, data if stripped is None else stripped)
+
+    def websocket_end(self, flow: http.HTTPFlow) -> None:
+        call, socket = call_of(flow), flow.websocket
+        if call is None or socket is None or call.ended:
+            return
+        # Agents often leave without a close frame (1005, 1006): that is how they hang up, not a failure.
+        self._end(
+            flow, call, "client_left" if socket.closed_by_client else "complete", close_code=socket.close_code
+        )
+
+    # --- end ---------------------------------------------------------------------------------------------------
+
+    def done(self) -> None:
+        """The proxy stops: connections are cut after this, so the open calls end here."""
+        for call, flow in list(self.open.values()):
+            self._end(flow, call, "proxy_stopped")
+        self.journal.close()
+
+    def _end(
+        self,
+        flow: http.HTTPFlow,
+        call: Call,
+        cause: str,
+        message: str | None = None,
+        close_code: int | None = None,
+    ) -> None:
+        call.ended = True
+        self.open.pop(flow.id, None)
+        server, request = flow.server_conn, flow.request
+        fresh = (
+            server.timestamp_start or 0
+        ) >= request.timestamp_start  # connected for this call, not reused
+        self.journal.end(
+            call.id,
+            EndHead(
+                cause,
+                message,
+                connect_ms=_ms(server.timestamp_start, server.timestamp_tcp_setup) if fresh else None,
+                tls_ms=_ms(server.timestamp_tcp_setup, server.timestamp_tls_setup) if fresh else None,
+                request_ms=_ms(request.timestamp_start, request.timestamp_end),
+                close_code=close_code,
+            ),
+        )
+
+
+def _client_left(message: str, client: connection.Client) -> bool:
+    return (
+        message.startswith(("Client disconnected", "stream reset by client", "stream closed by client"))
+        or not client.connected
+    )
+
+
+def _without_encoding(headers: Headers) -> Headers:
+    return [(name, value) for name, value in headers if name.lower() != "content-encoding"]
+
+
+def _ms(start: float | None, end: float | None) -> float | None:
+    return round((end - start) * 1000, 3) if start and end else None

@@ -1,0 +1,103 @@
+"""Upstream: where connections may go.
+
+A target that resolves to a loopback or link-local address is refused unless `proxy.allow_loopback` names it; our own listeners
+always are: whoever may use the proxy must not reach the machine's private services through it. The address that was checked is
+the one that is connected to, so a name cannot resolve to something else in between. `proxy.connect_to` sends a host elsewhere.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import fnmatch
+import ipaddress
+import logging
+import socket
+from collections.abc import Callable, Sequence
+
+from mitmproxy.proxy.server_hooks import ServerConnectionHookData
+
+logger = logging.getLogger(__name__)
+
+Address = tuple[str, int]
+
+
+class Upstream:
+    name = "upstream"
+
+    def __init__(
+        self, allow_loopback: Sequence[str], connect_to: Sequence[str], own_listeners: Callable[[], set[int]]
+    ) -> None:
+        """`own_listeners` gives the ports of ours that are never to be reached."""
+        self.configure_rules(allow_loopback, connect_to)
+        self._own_listeners = own_listeners
+        self._asked: dict[str, Address] = {}  # connection id -> the address mitmproxy knows it by
+
+    def configure_rules(self, allow_loopback: Sequence[str], connect_to: Sequence[str]) -> None:
+        self.allow_loopback = allow_loopback
+        self.connect_to = [_parse_rule(rule) for rule in connect_to]
+
+    async def server_connect(self, data: ServerConnectionHookData) -> None:
+        server = data.server
+        if not server.address or server.via:
+            return
+        host, port = server.address[0], server.address[1]
+        if (target := self._redirect(host)) is None:
+            target = await self._checked(host, port)
+            if isinstance(target, str):
+                server.error = target
+                logger.warning("refused %s:%s: %s", host, port, target)
+                return
+        if target and target != (host, port):
+            # mitmproxy knows a connection by its address; it gets it back as soon as the socket is open.
+            self._asked[server.id] = server.address
+            server.address = target
+
+    def server_connected(self, data: ServerConnectionHookData) -> None:
+        self._restore(data)
+
+    def server_connect_error(self, data: ServerConnectionHookData) -> None:
+        self._restore(data)
+
+    def _restore(self, data: ServerConnectionHookData) -> None:
+        if asked := self._asked.pop(data.server.id, None):
+            data.server.address = asked
+
+    def _redirect(self, host: str) -> Address | None:
+        for glob, address in self.connect_to:
+            if fnmatch.fnmatchcase(host.lower(), glob):
+                return address
+        return None
+
+    async def _checked(self, host: str, port: int) -> Address | str | None:
+        """The address to connect to, or the reason to refuse. None leaves it to the system (it does not resolve)."""
+        try:
+            found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        except (OSError, UnicodeError):
+            return None
+        addresses = [info[4][0] for info in found]
+        for address in addresses:
+            if is_private_to_machine(address) and (reason := self._refusal(host, address, port)):
+                return reason
+        return (addresses[0], port) if addresses else None
+
+    def _refusal(self, host: str, address: str, port: int) -> str | None:
+        if port in self._own_listeners():
+            return "this is a listener of llmitm itself"
+        names = (f"{host.lower()}:{port}", f"{address}:{port}", f"[{address}]:{port}")
+        if any(fnmatch.fnmatchcase(name, glob) for glob in self.allow_loopback for name in names):
+            return None
+        return f'{address} is a loopback or link-local address; add "{host}:{port}" to proxy.allow_loopback to permit it'
+
+
+def is_private_to_machine(address: str) -> bool:
+    """Loopback, link-local or unspecified, also as an IPv4 address in IPv6 clothing."""
+    ip: ipaddress.IPv4Address | ipaddress.IPv6Address = ipaddress.ip_address(address.partition("%")[0])
+    if isinstance(ip, ipaddress.IPv6Address):
+        ip = ip.ipv4_mapped or ip.sixtofour or ip
+    return ip.is_loopback or ip.is_link_local or ip.is_unspecified
+
+
+def _parse_rule(rule: str) -> tuple[str, Address]:
+    glob, _, address = rule.partition("=")
+    host, _, port = address.rpartition(":")
+    return glob.lower(), (host.strip("[]"), int(port))
