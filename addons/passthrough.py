@@ -73,8 +73,8 @@ class PassThrough:
             known.refusals = 0
             known.until = self._clock() + self.minutes * 60
             message = (
-                f"{key[2]} is passed through UNSEEN for {self.minutes:g} min for the client at {key[0]}: "
-                f"it refused our certificate {REFUSALS} times. Let it trust the CA (llmitm doctor), or leave it if it pins its certificates."
+                f"{key[2]} is passed through UNSEEN for {self.minutes:g} min for the client at {key[0]}: it refused "
+                f"our certificate {REFUSALS} times. Let it trust the CA (llmitm doctor), or leave it if it pins its certificates."
             )
             logger.warning(message)
             self.journal.event(

@@ -68,11 +68,13 @@ class Proxy(Section):
     )
     connect_to: list[str] = Field(
         [],
-        description="Reach matching hosts at another address, as `HOST-GLOB=HOST:PORT`; certificates are still checked against the real name. `llmitm demo` and `doctor` point it at the offline provider.",
+        description="Reach matching hosts at another address, as `HOST-GLOB=HOST:PORT`; certificates are still checked "
+        "against the real name. `llmitm demo` and `doctor` point it at the offline provider.",
     )
     idle_timeout_seconds: Annotated[int, Field(ge=10)] = Field(
         3600,
-        description="Close a connection on which no byte has moved for this long. Long-thinking models stay silent for many minutes.",
+        description="Close a connection on which no byte has moved for this long. "
+        "Long-thinking models stay silent for many minutes.",
     )
     pass_through_minutes: Annotated[float, Field(ge=0)] = Field(
         10,
