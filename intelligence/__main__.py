@@ -1,0 +1,52 @@
+"""The worker process: `python -m intelligence [--drain]`.
+
+Ends with 0 when told to stop (SIGTERM, SIGINT) or, with `--drain`, when the journal is stored; 1 when another worker runs
+or the database or configuration cannot be used; 2 for wrong usage.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import signal
+import sys
+import threading
+
+from intelligence.config import ConfigError, load_config
+from intelligence.log import configure_logging
+from intelligence.store.migrations import SchemaError
+from intelligence.store.status import AlreadyRunning
+from intelligence.store.worker import Worker, WorkerError
+
+log = logging.getLogger("intelligence")
+
+
+def main(arguments: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(
+        prog="python -m intelligence", description="Store what the proxy recorded."
+    )
+    parser.add_argument(
+        "--drain",
+        action="store_true",
+        help="store what is in the journal, then exit, instead of waiting for more",
+    )
+    options = parser.parse_args(arguments)
+    try:
+        config = load_config()
+    except ConfigError as e:
+        print(e, file=sys.stderr)
+        return 1
+    configure_logging(config.log, "worker", config.data_dir)
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    try:
+        Worker(config.data_dir, stop, drain=options.drain).run()
+    except (WorkerError, AlreadyRunning, SchemaError, OSError) as e:
+        log.error("%s", e)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

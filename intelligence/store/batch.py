@@ -1,0 +1,117 @@
+"""What one transaction writes to `traffic.db`: rows gathered from many frames, stored by `executemany`."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from intelligence.store.bodies import PART_BYTES, Piece, compress, pack, parts
+from intelligence.store.calls import REQUEST_COLUMNS, RESPONSE_COLUMNS, Call, Row, sound
+
+
+def _insert(table: str, columns: Sequence[str], verb: str = "insert") -> str:
+    names = ", ".join(columns)
+    return f"{verb} into {table} ({names}) values ({', '.join(f':{c}' for c in columns)})"
+
+
+INSERT_REQUEST = _insert("requests", REQUEST_COLUMNS)
+PUT_RESPONSE = _insert("responses", RESPONSE_COLUMNS, "replace")
+INSERT_BODY = "insert into bodies (request, kind, part, bytes, data, arrivals) values (?, ?, ?, ?, ?, ?)"
+INSERT_EVENT = "insert into events (at, run, kind, message, data, call) values (?, ?, ?, ?, ?, ?)"
+UPDATE_REQUEST = "update requests set state = :state, truncated = :truncated where seq = :seq"
+PUT_POSITION = "replace into journal_positions (segment, position) values (?, ?)"
+DELETE_POSITION = "delete from journal_positions where segment = ?"
+PUT_OPEN = """replace into open_calls (request, started_us, last_us, chunks, bytes, parts)
+    values (?, ?, ?, ?, ?, ?)"""
+INSERT_CHUNKS = "insert into open_chunks (request, data, arrivals) values (?, ?, ?)"
+DELETE_OPEN = "delete from open_calls where request = ?"
+DELETE_CHUNKS = "delete from open_chunks where request = ?"
+
+BodyRow = tuple[int, str, int, int, bytes, bytes | None]
+
+
+@dataclass(slots=True)
+class Batch:
+    """`weight` is about the bytes the rows hold, so that the caller can stop in time."""
+
+    requests: list[Row] = field(default_factory=list)
+    updates: list[Row] = field(default_factory=list)
+    responses: list[Row] = field(default_factory=list)
+    bodies: list[BodyRow] = field(default_factory=list)
+    events: list[tuple[int, str | None, str, str, str, str | None]] = field(default_factory=list)
+    opened: list[tuple[Any, ...]] = field(default_factory=list)
+    chunks: list[tuple[int, bytes, bytes]] = field(default_factory=list)
+    closed: list[tuple[int]] = field(default_factory=list)
+    cleared: list[tuple[int]] = field(default_factory=list)
+    weight: int = 0
+
+    def request(self, row: Row) -> None:
+        self.requests.append(sound(row))
+
+    def open(self, call: Call) -> None:
+        """A call that goes on after this transaction."""
+        if call.new_row:
+            self.request(call.new_row | {"truncated": call.truncated})
+            if call.new_body is not None:
+                self.body(call.seq, "request", call.new_body)
+        elif call.truncated:
+            self.updates.append({"seq": call.seq, "state": "pending", "truncated": True})
+        self.opened.append(
+            (call.seq, call.started_us, call.last_us, call.chunks, call.body_bytes, call.parts)
+        )
+
+    def response(self, row: Row) -> None:
+        self.responses.append(sound(row))
+        self.weight += len(row["text"] or "") + len(row["reasoning"] or "") + len(row["tool_calls"] or "")
+
+    def event(
+        self,
+        kind: str,
+        message: str,
+        data: Mapping[str, Any],
+        *,
+        run: str | None,
+        t_us: int,
+        call: str | None,
+    ) -> None:
+        text = json.dumps(data, separators=(",", ":"), default=str)
+        self.events.append((t_us // 1000, run, kind, _clean(message), text, call))
+
+    def body(self, seq: int, kind: str, data: bytes) -> None:
+        """A body that came as one."""
+        for n, start in enumerate(range(0, len(data), PART_BYTES)):
+            part = data[start : start + PART_BYTES]
+            self._body(seq, kind, n, part, None)
+
+    def pieces(self, seq: int, kind: str, first_part: int, pieces: Iterable[Piece]) -> int:
+        """A body that came in pieces. Returns the number of parts it has now."""
+        for group in parts(pieces):
+            data, arrivals = pack(group)
+            self._body(seq, kind, first_part, data, compress(arrivals))
+            first_part += 1
+        return first_part
+
+    def _body(self, seq: int, kind: str, part: int, data: bytes, arrivals: bytes | None) -> None:
+        packed = compress(data)
+        self.bodies.append((seq, kind, part, len(data), packed, arrivals))
+        self.weight += len(packed)
+
+    def store(self, db: sqlite3.Connection) -> None:
+        """Inside the caller's transaction."""
+        many = db.executemany
+        many(INSERT_REQUEST, self.requests)
+        many(UPDATE_REQUEST, self.updates)
+        many(PUT_RESPONSE, self.responses)
+        many(DELETE_CHUNKS, self.cleared)
+        many(DELETE_OPEN, self.closed)
+        many(INSERT_BODY, self.bodies)
+        many(PUT_OPEN, self.opened)
+        many(INSERT_CHUNKS, self.chunks)
+        many(INSERT_EVENT, self.events)
+
+
+def _clean(text: str) -> str:
+    return text.encode("utf-8", "replace").decode()

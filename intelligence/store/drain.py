@@ -1,0 +1,335 @@
+"""From the journal into `traffic.db`, each frame exactly once.
+
+A `step` reads what is new, makes rows of it, and writes them in one transaction together with the journal positions it
+reached: a worker killed at any moment goes on from its last commit, and nothing is lost or stored twice. A call is seen
+with its first frame (state `pending`); what arrives of its answer waits in `open_chunks` until it ends. A call that
+begins and ends within one step never touches that table.
+
+A segment is removed only after a commit that was synced to disk covers all of it, and its position is forgotten only
+after the removal is on disk too. Should a stored segment come back nonetheless, its calls are known by their id and
+passed over.
+
+The object mirrors the database in memory. After any error of the database, throw it away and make a new one.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import sqlite3
+from collections.abc import Iterable, Iterator
+from itertools import chain
+from pathlib import Path
+
+import msgspec
+
+from intelligence.store import batch as sql
+from intelligence.store import bodies
+from intelligence.store.batch import Batch
+from intelligence.store.bodies import PART_BYTES, Piece
+from intelligence.store.calls import Call, begin, end, response_row
+from intelligence.store.ids import id_text
+from intelligence.store.journal import (
+    NO_CALL,
+    DropsHead,
+    EndHead,
+    EventHead,
+    Frame,
+    Kind,
+    RequestHead,
+    ResponseHead,
+)
+from intelligence.store.tail import RunOver, Tail
+
+log = logging.getLogger(__name__)
+
+# One step holds about this much in memory: frames read, and rows made of them.
+STEP_BYTES = 16 * 1024 * 1024
+STEP_FRAMES = 20_000
+
+_OPEN_CALLS = """
+    select q.seq, q.id, q.run, q.format, q.operation, q.path, q.websocket, q.truncated,
+        o.started_us, o.last_us, o.chunks, o.bytes, o.parts,
+        r.status_code, r.reason, r.http_version, r.headers, r.body_redacted,
+        (select sum(length(data)) from open_chunks c where c.request = q.seq) as spilled
+    from requests q join open_calls o on o.request = q.seq left join responses r on r.request = q.seq
+    order by q.seq"""
+_PARTS = "select data, arrivals from bodies where request = ? and kind = 'response' order by part"
+_CHUNKS = "select data, arrivals from open_chunks where request = ? order by id"
+
+_request_head = msgspec.msgpack.Decoder(RequestHead).decode
+_response_head = msgspec.msgpack.Decoder(ResponseHead).decode
+_end_head = msgspec.msgpack.Decoder(EndHead).decode
+_event_head = msgspec.msgpack.Decoder(EventHead).decode
+_drops_head = msgspec.msgpack.Decoder(DropsHead).decode
+
+
+class Drain:
+    def __init__(self, db: sqlite3.Connection, journal: Path) -> None:
+        self._db = db
+        self._journal = journal
+        positions = dict(db.execute("select segment, position from journal_positions").fetchall())
+        self._gone = [name for name in positions if not (journal / name).exists()]
+        self._tail = Tail(journal, positions)
+        self._committed = dict(positions)
+        (last,) = db.execute(
+            "select coalesce(max(seq), 0) from sqlite_sequence where name = 'requests'"
+        ).fetchone()
+        self._seq = int(last)
+        self._open = self._load()
+        self._ended: set[bytes] = set()
+        self._touched: dict[bytes, Call] = {}
+        self.stored = 0
+        self._over: list[str] = []
+        self._tail.remove_stale_drafts()
+
+    @property
+    def open_calls(self) -> int:
+        return len(self._open)
+
+    def close(self) -> None:
+        self._tail.close()
+
+    def step(self) -> int:
+        """Store what is new, up to a limit. Returns how many frames that was. Raises `sqlite3.Error`."""
+        batch = Batch()
+        self._touched.clear()
+        self._ended.clear()
+        frames = 0
+        for item in self._tail.read(STEP_BYTES):
+            frames += 1
+            if isinstance(item, RunOver):
+                self._run_over(batch, item.run)
+            else:
+                self._take(batch, item.run, item.frame)
+            if frames >= STEP_FRAMES or batch.weight >= STEP_BYTES:
+                break
+        self._commit(batch)
+        return frames
+
+    def abandon(self) -> None:
+        """Calls whose run left no segment behind (someone removed it) will never end: they are interrupted."""
+        batch = Batch()
+        here = {path.name.rpartition("-")[0] for path in self._journal.glob("*.seg")}
+        for run in {call.run for call in self._open.values()} - here:
+            self._run_over(batch, run)
+        self._commit(batch)
+
+    def _load(self) -> dict[bytes, Call]:
+        """The calls that had not ended at the last commit."""
+        calls = {}
+        cursor = self._db.execute(_OPEN_CALLS)
+        names = [column[0] for column in cursor.description]
+        for values in cursor:
+            row = dict(zip(names, values, strict=True))
+            call = Call(
+                seq=row["seq"],
+                id=row["id"],
+                run=row["run"],
+                started_us=row["started_us"],
+                format=row["format"],
+                operation=row["operation"],
+                path=row["path"] or "",
+                websocket=bool(row["websocket"]),
+                truncated=bool(row["truncated"]),
+                last_us=row["last_us"],
+                chunks=row["chunks"],
+                body_bytes=row["bytes"],
+                parts=row["parts"],
+                stored=True,
+                spilled_bytes=row["spilled"] or 0,
+            )
+            if row["headers"] is not None:
+                call.response = ResponseHead(
+                    row["status_code"],
+                    row["reason"],
+                    row["http_version"],
+                    [(name, value) for name, value in json.loads(row["headers"])],
+                    bool(row["body_redacted"]),
+                )
+            calls[bytes.fromhex(call.id.replace("-", ""))] = call
+        return calls
+
+    # What the frames say
+
+    def _take(self, batch: Batch, run: str, frame: Frame) -> None:
+        if frame.skipped:
+            message = f"{frame.skipped} damaged bytes of the journal were passed over"
+            log.warning("run %s: %s", run, message)
+            batch.event("journal_damaged", message, {}, run=run, t_us=frame.t_us, call=None)
+            for raw, call in self._open.items():
+                if call.run == run:
+                    self._truncate(raw, call)
+        try:
+            self._say(batch, run, frame)
+        except (msgspec.MsgspecError, ValueError, IndexError) as e:
+            log.exception("run %s: a %s frame cannot be understood", run, frame.kind.name)
+            message = f"a {frame.kind.name} frame cannot be understood: {e}"
+            batch.event("frame_unreadable", message, {}, run=run, t_us=frame.t_us, call=_call_id(frame.call))
+
+    def _say(self, batch: Batch, run: str, frame: Frame) -> None:
+        kind = frame.kind
+        if kind is Kind.EVENT:
+            event = _event_head(frame.body)
+            batch.event(
+                event.kind, event.message, event.data, run=run, t_us=frame.t_us, call=_call_id(frame.call)
+            )
+        elif kind is Kind.DROPS:
+            self._drops(batch, run, frame)
+        elif kind in (Kind.REQUEST, Kind.RESPONSE, Kind.CHUNK, Kind.MESSAGE, Kind.END):
+            call = self._call(run, frame)
+            if call is None:
+                return
+            call.last_us = frame.t_us
+            self._touched[frame.call] = call
+            if kind is Kind.CHUNK:
+                call.pieces.append(Piece(call.elapsed_us(frame.t_us), frame.body))
+                call.chunks += 1
+                call.body_bytes += len(frame.body)
+            elif kind is Kind.RESPONSE:
+                call.response = _response_head(frame.body)
+                call.new_response = True
+            elif kind is Kind.END:
+                self._end(batch, frame.call, call, _end_head(frame.body), frame.t_us)
+
+    def _call(self, run: str, frame: Frame) -> Call | None:
+        """The open call a frame belongs to. None for a call that has ended."""
+        if call := self._open.get(frame.call):
+            return call
+        if frame.call in self._ended or self._known(frame.call_id):
+            log.warning(
+                "%s: a %s frame of a call that has ended is passed over", frame.call_id, frame.kind.name
+            )
+            return None
+        head, body = None, b""
+        if frame.kind is Kind.REQUEST:
+            packed, body = frame.split()
+            head = _request_head(packed)
+        self._seq += 1
+        call = self._open[frame.call] = begin(self._seq, frame.call_id, run, frame.t_us, head, body)
+        return call
+
+    def _known(self, call_id: str) -> bool:
+        return self._db.execute("select 1 from requests where id = ?", (call_id,)).fetchone() is not None
+
+    def _drops(self, batch: Batch, run: str, frame: Frame) -> None:
+        drops = _drops_head(frame.body)
+        message = f"{drops.frames} frames ({drops.bytes} bytes) could not be written: {drops.reason}"
+        log.warning("run %s: %s", run, message)
+        data = {"frames": drops.frames, "bytes": drops.bytes, "calls": [id_text(raw) for raw in drops.calls]}
+        batch.event("journal_dropped", message, data, run=run, t_us=frame.t_us, call=None)
+        for raw in drops.calls:
+            if call := self._open.get(raw):
+                self._truncate(raw, call)
+
+    def _truncate(self, raw: bytes, call: Call) -> None:
+        call.truncated = True
+        self._touched[raw] = call
+
+    def _run_over(self, batch: Batch, run: str) -> None:
+        for raw, call in [(raw, call) for raw, call in self._open.items() if call.run == run]:
+            self._touched[raw] = call
+            self._end(batch, raw, call, None, call.last_us)
+
+    def _end(self, batch: Batch, raw: bytes, call: Call, head: EndHead | None, t_us: int) -> None:
+        result = end(call, head, t_us, self._arrived(call))
+        if result.problem:
+            batch.event("parse_failed", result.problem, {}, run=call.run, t_us=t_us, call=call.id)
+        update = {"seq": call.seq, "state": result.state, "truncated": call.truncated}
+        if call.new_row:
+            batch.request(call.new_row | update)
+            if call.new_body is not None:
+                batch.body(call.seq, "request", call.new_body)
+        else:
+            batch.updates.append(update)
+        batch.response(result.row)
+        batch.pieces(call.seq, "response", call.parts, chain(self._spilled(call), call.pieces))
+        if call.stored:
+            batch.closed.append((call.seq,))
+            batch.cleared.append((call.seq,))
+        del self._open[raw], self._touched[raw]
+        self._ended.add(raw)
+        self.stored += 1
+
+    # What has arrived of an answer so far
+
+    def _arrived(self, call: Call) -> Iterator[Piece]:
+        if call.parts:
+            for data, arrivals in self._db.execute(_PARTS, (call.seq,)):
+                yield from bodies.unpack(bodies.decompress(data), bodies.decompress(arrivals))
+        yield from self._spilled(call)
+        yield from call.pieces
+
+    def _spilled(self, call: Call) -> Iterable[Piece]:
+        if call.spilled_bytes:
+            for data, arrivals in self._db.execute(_CHUNKS, (call.seq,)):
+                yield from bodies.unpack(data, arrivals)
+
+    # The transaction
+
+    def _commit(self, batch: Batch) -> None:
+        for call in sorted(self._touched.values(), key=lambda call: call.seq):
+            self._keep_open(batch, call)
+        positions = [p for p in self._tail.positions.items() if self._committed.get(p[0]) != p[1]]
+        done = self._tail.done
+        if not (positions or done or self._touched or batch.closed):
+            return
+        self._db.execute(f"pragma synchronous = {'full' if done else 'normal'}")
+        self._db.execute("begin immediate")
+        try:
+            batch.store(self._db)
+            # Those of finished segments even if unmoved: only a commit that writes is synced.
+            positions += [(path.name, self._tail.positions[path.name]) for path in done]
+            self._db.executemany(sql.PUT_POSITION, positions)
+            self._db.executemany(sql.DELETE_POSITION, [(name,) for name in self._gone])
+            self._db.execute("commit")
+        except BaseException:
+            if self._db.in_transaction:
+                self._db.execute("rollback")
+            raise
+        for name in self._gone:
+            self._tail.positions.pop(name, None)
+        self._gone = []
+        self._committed = dict(self._tail.positions)
+        if done:
+            self._remove(self._tail.take_done())
+
+    def _keep_open(self, batch: Batch, call: Call) -> None:
+        if call.new_response:
+            batch.response(response_row(call))
+        if call.pieces:
+            self._spill(batch, call)
+        batch.open(call)
+        call.stored, call.new_row, call.new_body, call.new_response = True, None, None, False
+
+    def _spill(self, batch: Batch, call: Call) -> None:
+        """Put what arrived aside; of a long answer, make parts of what fills them."""
+        fresh, call.pieces = call.pieces, []
+        if call.spilled_bytes + sum(len(p.data) for p in fresh) >= PART_BYTES:
+            groups = list(bodies.parts(chain(self._spilled(call), fresh)))
+            fresh = [] if sum(len(p.data) for p in groups[-1]) >= PART_BYTES else groups.pop()
+            call.parts = batch.pieces(call.seq, "response", call.parts, chain.from_iterable(groups))
+            batch.cleared.append((call.seq,))
+            call.spilled_bytes = 0
+        if fresh:
+            data, arrivals = bodies.pack(fresh)
+            batch.chunks.append((call.seq, data, arrivals))
+            call.spilled_bytes += len(data)
+
+    def _remove(self, done: list[Path]) -> None:
+        for path in done:
+            try:
+                path.unlink(missing_ok=True)
+                self._gone.append(path.name)
+            except OSError as e:
+                log.warning("%s is stored but cannot be removed: %s", path, e)
+        fd = os.open(self._journal, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            os.fsync(fd)
+        finally:
+            os.close(fd)
+
+
+def _call_id(raw: bytes) -> str | None:
+    return None if raw == NO_CALL else id_text(raw)

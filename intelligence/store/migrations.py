@@ -1,0 +1,186 @@
+"""The schema of `traffic.db`, in named steps that run by themselves when the worker opens it.
+
+A step is run once, in a transaction together with the record of it, and never edited later: what changes, changes in a
+new step. A database that has steps this program does not know was made by a newer one and is refused, untouched.
+Only the worker (or a command under its lock) opens the database this way; readers use `queries.connect`.
+
+The file is in WAL mode, so readers never wait for the writer, and in `auto_vacuum = incremental`, because retention
+must be able to hand space back without a second copy of the file, and the mode cannot be changed afterwards.
+A commit is not synced by itself (`synchronous = normal`): what a power cut takes is still in the journal, whose segments
+go only after a synced commit (see `worker`).
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from pathlib import Path
+
+import sqlite_utils
+from sqlite_utils.migrations import Migrations
+
+migrations = Migrations("traffic")
+
+# Frames of a log that a checkpoint has copied are reused; what a rush made it grow beyond this is cut off again.
+WAL_LIMIT_BYTES = 64 * 1024 * 1024
+
+
+class SchemaError(Exception):
+    """A database this program must not touch. The message is for the user."""
+
+
+def open_database(path: Path) -> sqlite3.Connection:
+    """The writer's connection, schema up to date, in autocommit. Raises `SchemaError`, `sqlite3.Error`, `OSError`."""
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    # -wal and -shm take over its mode. An existing file is not touched: closing it would drop this process' locks.
+    if not path.exists():
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+    db = sqlite3.connect(path, isolation_level=None, timeout=10)
+    try:
+        _refuse_newer(db, path)
+        db.execute("pragma auto_vacuum = incremental")  # no effect unless the file is new
+        db.execute("pragma journal_mode = wal")
+        db.execute("pragma synchronous = normal")
+        db.execute("pragma foreign_keys = on")
+        db.execute(f"pragma journal_size_limit = {WAL_LIMIT_BYTES}")
+        db.execute("pragma temp_store = memory")
+        migrations.apply(sqlite_utils.Database(db))
+    except BaseException:
+        db.close()
+        raise
+    return db
+
+
+def _refuse_newer(db: sqlite3.Connection, path: Path) -> None:
+    known = {step.name for step in migrations.pending(sqlite_utils.Database(memory=True))}
+    applied = {step.name for step in migrations.applied(sqlite_utils.Database(db))}
+    if newer := sorted(applied - known):
+        raise SchemaError(
+            f"{path} was made by a newer llmitm (it has {', '.join(newer)}). "
+            "Upgrade llmitm, or set store.dir in mitm.toml to another folder."
+        )
+
+
+@migrations()
+def m001_calls(db: sqlite_utils.Database) -> None:
+    db.execute("""
+        create table requests (
+            seq integer primary key autoincrement,  -- order in which the worker saw them; a page polls by it
+            id text not null unique,                -- UUIDv7; `<id>.<n>` for response n > 1 asked for on a WebSocket
+            run text not null,                      -- of the proxy
+            state text not null check (state in
+                ('pending', 'complete', 'aborted', 'error', 'blocked', 'interrupted')),
+            started_at integer not null,            -- Unix ms
+            user text,
+            client text,
+            client_version text,
+            client_address text,
+            credential_kind text,
+            credential_fingerprint text,            -- keyed hash
+            conversation_key text,                  -- keyed hash
+            provider text,
+            operation text,
+            format text,                            -- of the wire
+            method text,
+            scheme text,
+            host text,
+            port integer,
+            path text,
+            http_version text,
+            headers text,                           -- JSON: [[name, value], ...]
+            model text,
+            stream integer,
+            websocket integer not null,
+            body_bytes integer,
+            body_sha256 text,                       -- of the body as the client sent it
+            body_redacted integer not null,
+            truncated integer not null              -- part of the record was lost: full disk, damaged journal
+        )""")
+    db.execute("create index requests_started_at on requests (started_at)")
+    db.execute("create index requests_pending on requests (run) where state = 'pending'")
+    db.execute("""
+        create table responses (
+            request integer primary key references requests (seq) on delete cascade,
+            status_code integer,
+            reason text,
+            http_version text,
+            headers text,                           -- JSON: [[name, value], ...]
+            body_bytes integer,
+            body_redacted integer not null,
+            model text,                             -- as the provider names it
+            finish_reason text,
+            input_tokens integer,                   -- includes cached ones
+            output_tokens integer,                  -- includes reasoning
+            cache_read_tokens integer,
+            cache_write_tokens integer,
+            reasoning_tokens integer,
+            usage_raw text,                         -- JSON: the provider's own numbers
+            text text,
+            reasoning text,
+            tool_calls text,                        -- JSON: [{id, name, arguments}, ...] for the client to run
+            server_tool_calls text,                 -- JSON: the same, run by the provider
+            error_type text,
+            error_message text,
+            ended text,                             -- what ended it, in the proxy's words
+            connect_ms real,
+            tls_ms real,
+            request_ms real,
+            ttft_ms real,                           -- to the first token of content
+            duration_ms real,
+            chunks integer,                         -- pieces in which the body arrived
+            close_code integer                      -- of a WebSocket
+        )""")
+    db.execute("""
+        create table bodies (
+            id integer primary key,
+            request integer not null references requests (seq) on delete cascade,
+            kind text not null check (kind in ('request', 'response', 'messages')),
+            part integer not null,                  -- long ones are cut
+            bytes integer not null,                 -- before compression
+            data blob not null,                     -- zstd
+            arrivals blob,                          -- zstd of msgpack: see intelligence/store/bodies.py
+            unique (request, kind, part)
+        )""")
+    db.execute("""
+        create table events (
+            id integer primary key,
+            at integer not null,                    -- Unix ms
+            run text,
+            kind text not null,
+            message text not null,
+            data text not null,                     -- JSON
+            call text                               -- requests.id
+        )""")
+    db.execute("create index events_call on events (call) where call is not null")
+    db.execute("""
+        create table journal_positions (
+            segment text primary key,               -- file name
+            position integer not null               -- everything before it is in this database
+        ) without rowid""")
+    db.execute("""
+        create table open_calls (                   -- what the worker knows of calls that have not ended
+            request integer primary key references requests (seq) on delete cascade,
+            started_us integer not null,
+            last_us integer not null,
+            chunks integer not null,
+            bytes integer not null,
+            parts integer not null
+        )""")
+    db.execute("""
+        create table open_chunks (                  -- and what has arrived of their answers
+            id integer primary key,
+            request integer not null references requests (seq) on delete cascade,
+            data blob not null,
+            arrivals blob not null                  -- msgpack
+        )""")
+    db.execute("create index open_chunks_request on open_chunks (request)")
+    db.execute("""
+        create view calls as select
+            q.id, null as session_id, q.started_at, q.user, q.client, q.provider, q.operation, q.host, q.path,
+            q.model, r.model as response_model, q.stream, q.state, r.status_code, r.finish_reason,
+            r.input_tokens, r.output_tokens, r.cache_read_tokens, r.cache_write_tokens, r.reasoning_tokens,
+            r.usage_raw, null as cost_usd, r.ttft_ms, r.duration_ms, r.chunks, r.text,
+            iif(r.tool_calls is null, null,
+                (select json_group_array(value ->> 'name') from json_each(r.tool_calls))) as tool_calls,
+            r.error_type, r.error_message, null as decision, null as pattern_id
+        from requests q left join responses r on r.request = q.seq""")

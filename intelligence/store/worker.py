@@ -1,0 +1,141 @@
+"""The worker: drains the journal into `traffic.db` for as long as it runs.
+
+One per data folder, by a lock on `data/worker.lock` (taken as well by commands that write `traffic.db` themselves when no
+worker runs). A database that cannot take a commit (full disk, another writer) is waited for: it is logged once, nothing
+is dropped, the journal keeps what is not stored. When told to stop it stores what is there, for a few seconds at most.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import logging
+import os
+import sqlite3
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+from intelligence.store.drain import Drain
+from intelligence.store.migrations import open_database
+from intelligence.store.status import ProcessStatus, journal_lag
+
+log = logging.getLogger(__name__)
+
+STEP_SECONDS = 0.05  # between the beginnings of two steps, unless one takes longer
+RETRY_SECONDS = 1.0
+STATUS_SECONDS = 1.0
+QUIET_SECONDS = 2.0
+STOP_SECONDS = 5.0
+GIVE_UP_SECONDS = 30.0
+
+
+class WorkerError(Exception):
+    """Why the worker does not run. The message is for the user."""
+
+
+class WorkerRunning(WorkerError):
+    """Another process writes this data folder."""
+
+
+@contextlib.contextmanager
+def sole_writer(data_dir: Path) -> Iterator[None]:
+    """Holds the right to write `traffic.db`. Raises `WorkerRunning`, `OSError`."""
+    data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    fd = os.open(data_dir / "worker.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise WorkerRunning(f"a worker already runs for {data_dir}") from None
+        yield
+    finally:
+        os.close(fd)
+
+
+class Worker:
+    def __init__(self, data_dir: Path, stop: threading.Event, *, drain: bool = False) -> None:
+        """`drain`: end when everything that proxies have written is stored."""
+        self._data_dir = data_dir
+        self._stop = stop
+        self._drain_only = drain
+        self._stop_by: float | None = None
+        self._failing_since: float | None = None
+        self._stored = 0
+        self._told_at = float("-inf")
+
+    def run(self) -> None:
+        """Until `stop` is set, or drained. Raises `WorkerError`, `SchemaError`, `AlreadyRunning`, `OSError`."""
+        with sole_writer(self._data_dir), ProcessStatus(self._data_dir, "worker", {}) as status:
+            while True:
+                try:
+                    self._follow(status)
+                    return
+                except sqlite3.Error as e:
+                    # Nothing of the failed step was committed; a new Drain reads it again.
+                    self._failed(e)
+                if self._stop.is_set() and not self._time_left():
+                    return
+                time.sleep(RETRY_SECONDS) if self._stop.is_set() else self._stop.wait(RETRY_SECONDS)
+
+    def _follow(self, status: ProcessStatus) -> None:
+        journal = self._data_dir / "journal"
+        journal.mkdir(mode=0o700, exist_ok=True)
+        with (
+            closing(open_database(self._data_dir / "traffic.db")) as db,
+            closing(Drain(db, journal)) as drain,
+        ):
+            drain.abandon()
+            try:
+                self._steps(db, drain, status)
+            finally:
+                self._stored += drain.stored
+            _checkpoint(db)
+
+    def _steps(self, db: sqlite3.Connection, drain: Drain, status: ProcessStatus) -> None:
+        busy_at, quiet = time.monotonic(), False
+        while True:
+            began = time.monotonic()
+            stopping = self._stop.is_set()
+            frames = drain.step()
+            self._recovered()
+            if began - self._told_at >= STATUS_SECONDS:
+                status.update(lag_bytes=journal_lag(self._data_dir)[0], stored=self._stored + drain.stored)
+                self._told_at = began
+            if stopping or self._drain_only:
+                if not frames or (stopping and not self._time_left()):
+                    return
+                continue
+            if frames:
+                busy_at, quiet = began, False
+            elif not quiet and began - busy_at > QUIET_SECONDS:
+                _checkpoint(db)
+                quiet = True
+            self._stop.wait(max(began + STEP_SECONDS - time.monotonic(), 0))
+
+    def _time_left(self) -> bool:
+        """Asked after the order to stop."""
+        now = time.monotonic()
+        self._stop_by = self._stop_by or now + STOP_SECONDS
+        return now < self._stop_by
+
+    def _failed(self, error: sqlite3.Error) -> None:
+        now = time.monotonic()
+        if self._failing_since is None:
+            self._failing_since = now
+            log.error("traffic.db cannot be written (%s); the journal keeps what comes until it can", error)
+        elif self._drain_only and now - self._failing_since > GIVE_UP_SECONDS:
+            raise WorkerError(f"traffic.db cannot be written ({error}); the journal keeps what is not stored")
+
+    def _recovered(self) -> None:
+        if self._failing_since is not None:
+            log.info("traffic.db can be written again")
+            self._failing_since = None
+
+
+def _checkpoint(db: sqlite3.Connection) -> None:
+    """Move what the log holds into the database, as far as readers let us; the log is then begun anew."""
+    with contextlib.suppress(sqlite3.OperationalError):
+        db.execute("pragma wal_checkpoint(passive)").fetchone()
