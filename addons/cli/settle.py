@@ -1,0 +1,53 @@
+"""Waiting until what was recorded is stored: by the worker that runs, else by one of our own that ends when it is done."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import time
+from collections.abc import Mapping
+from pathlib import Path
+
+from addons.cli import child
+from addons.cli.private_proxy import as_env, open_log, stop
+from addons.cli.suite import running
+from intelligence.store.status import journal_lag
+
+# A worker of our own fails also when another one was a moment earlier.
+MAX_FAILURES = 3
+
+
+def settle(data_dir: Path, seconds: float, env: Mapping[str, str] | None = None) -> bool:
+    """Whether the journal was stored to its end in time."""
+    deadline = time.monotonic() + seconds
+    failures = 0
+    while journal_lag(data_dir)[0]:
+        left = deadline - time.monotonic()
+        if left <= 0 or failures == MAX_FAILURES:
+            return False
+        if "worker" in running(data_dir).alive:
+            time.sleep(0.05)
+        elif _drain(data_dir, left, env or os.environ):
+            return True  # others may have recorded more since; what was there is stored
+        else:
+            failures += 1
+    return True
+
+
+def _drain(data_dir: Path, seconds: float, env: Mapping[str, str]) -> bool:
+    """Whether a worker of our own got to the end. It does not when another one has started meanwhile."""
+    with open_log(data_dir, "worker").open("ab") as output:
+        process = subprocess.Popen(
+            child.command("intelligence", "--drain"),
+            env={**env, **as_env({"store__dir": data_dir})},
+            stdin=subprocess.PIPE,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+    try:
+        return process.wait(seconds) == 0
+    except subprocess.TimeoutExpired:
+        return False
+    finally:
+        stop(process)

@@ -1,0 +1,136 @@
+"""`llmitm status`: each process, its addresses, and what of the journal is not stored yet."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import click
+
+from addons.cli import suite
+from intelligence.store.status import Status, journal_lag, read_statuses
+
+
+@click.command()
+@click.option("--json", "as_json", is_flag=True, help="One JSON object, for scripts.")
+@click.option(
+    "--wait",
+    type=click.FloatRange(min=0),
+    metavar="SECONDS",
+    help="Wait until everything is up and the journal is stored; exit 1 if that takes longer.",
+)
+def command(as_json: bool, wait: float | None) -> None:
+    """Show each process's state and addresses, what of the journal is not stored yet, and what was lost.
+
+    \b
+    Example:
+      llmitm status
+      llmitm status --wait 30
+      llmitm status --json | jq .journal.lag_bytes
+    """
+    config = suite.load()
+    ready = suite.wait_until(lambda: is_ready(config.data_dir), wait or 0)
+    report = state(config.data_dir)
+    if as_json:
+        click.echo(json.dumps(report, indent=2))
+    else:
+        _show(report)
+    sys.exit(0 if ready or wait is None else 1)
+
+
+def is_ready(data_dir: Path) -> bool:
+    """Whether all three processes are up and the journal is stored to its end."""
+    living = suite.running(data_dir)
+    return all(living.is_up(name) for name in suite.PROCESSES) and journal_lag(data_dir)[0] == 0
+
+
+def state(data_dir: Path) -> dict[str, Any]:
+    """What `--json` prints. `state` of a process: `up`, `starting`, `died` (left without a word), `down`."""
+    found = {s.name: s for s in read_statuses(data_dir)}
+    names = [*suite.PROCESSES, *(name for name, s in found.items() if name.startswith("proxy-") and s.alive)]
+    lag_bytes, segments = journal_lag(data_dir)
+    proxies = [s.counters for s in found.values() if s.name.startswith("proxy")]
+    return {
+        "data_dir": str(data_dir),
+        "ready": is_ready(data_dir),
+        "processes": [_process(name, found.get(name)) for name in names],
+        "journal": {
+            "lag_bytes": lag_bytes,
+            "segments": segments,
+            "dropped_frames": sum(counters.get("dropped_frames", 0) for counters in proxies),
+            "dropped_bytes": sum(counters.get("dropped_bytes", 0) for counters in proxies),
+        },
+    }
+
+
+def _process(name: str, status: Status | None) -> dict[str, Any]:
+    if status is None:
+        return {
+            "name": name,
+            "state": "down",
+            "pid": None,
+            "started_at": None,
+            "addresses": {},
+            "counters": {},
+        }
+    listens = bool(status.addresses) or name == "worker"
+    state_ = ("up" if listens else "starting") if status.alive else "died"
+    return {
+        "name": name,
+        "state": state_,
+        "pid": status.pid or None,
+        "started_at": status.started_at or None,
+        "addresses": status.addresses if status.alive else {},
+        "counters": status.counters,
+    }
+
+
+def _show(report: dict[str, Any]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    colours = {"up": "green", "starting": "yellow", "died": "red", "down": "bright_black"}
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for column in ("process", "state", "pid", "since", "addresses"):
+        table.add_column(column, overflow="fold")
+    for process in report["processes"]:
+        addresses = dict(process["addresses"])
+        if process["state"] == "up" and (web_url := process["counters"].get("web_url")):
+            addresses["mitmweb"] = web_url
+        if "dashboard" in addresses:
+            addresses["dashboard"] = f"http://{suite.reachable(addresses['dashboard'])}/"
+        table.add_row(
+            process["name"],
+            f"[{colours[process['state']]}]{process['state']}[/]",
+            str(process["pid"] or "") if process["state"] in ("up", "starting") else "",
+            _ago(process["started_at"]) if process["state"] in ("up", "starting") else "",
+            "\n".join(
+                a if name == process["name"] or "://" in a else f"{name} {a}" for name, a in addresses.items()
+            ),
+        )
+    console = Console(highlight=False)
+    console.print(table)
+    journal = report["journal"]
+    waiting = f"{journal['lag_bytes']:,} bytes wait for the worker" if journal["lag_bytes"] else "all stored"
+    console.print(f"journal: {waiting}", soft_wrap=True)
+    if journal["dropped_frames"]:
+        console.print(
+            f"[red]{journal['dropped_frames']:,} pieces of the record were lost "
+            f"({journal['dropped_bytes']:,} bytes); is the disk full?[/]",
+            soft_wrap=True,
+        )
+    console.print(f"data: {report['data_dir']}", soft_wrap=True)
+    states = [process["state"] for process in report["processes"][: len(suite.PROCESSES)]]
+    if all(s in ("down", "died") for s in states):
+        console.print(f"Nothing runs. Start it with: {suite.program()} up", soft_wrap=True)
+
+
+def _ago(started_at: int) -> str:
+    seconds = max(0, int(time.time() - started_at / 1000))
+    for size, unit in ((86400, "d"), (3600, "h"), (60, "min")):
+        if seconds >= size:
+            return f"{seconds // size} {unit}"
+    return f"{seconds} s"

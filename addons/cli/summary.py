@@ -1,0 +1,81 @@
+"""The line that `llmitm exec` ends with: how many calls, tokens, what they cost, where to look.
+
+With a private proxy these are the calls of that proxy. With the suite's they are those the suite's proxy recorded while the
+command ran: another client that used it meanwhile is counted too, as nothing in a call says which command made it.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlencode
+
+_CALLS = """
+select count(*) as calls,
+    sum(c.input_tokens) as input_tokens, sum(c.output_tokens) as output_tokens,
+    sum(c.input_tokens is null or c.output_tokens is null) as uncounted,
+    sum(c.cost_usd) as cost_usd, sum(c.cost_usd is null) as unpriced,
+    min(c.id) as first_id
+from calls c join requests q using (id)
+where (:run is null or q.run = :run) and c.started_at >= :since_ms and c.started_at <= :until_ms
+"""
+
+
+@dataclass(frozen=True)
+class Usage:
+    """Sums over the calls for which the provider said a number; None where it did for none."""
+
+    calls: int = 0
+    input_tokens: int | None = None
+    output_tokens: int | None = None
+    uncounted: int = 0
+    cost_usd: float | None = None
+    unpriced: int = 0
+    first_id: str | None = None
+
+
+def usage(data_dir: Path, since_ms: int, until_ms: int, run: str | None) -> Usage:
+    """Calls that began within the window, of one proxy run if one is named. Raises `sqlite3.Error`."""
+    database = data_dir / "traffic.db"
+    if not database.exists():
+        return Usage()
+    with closing(sqlite3.connect(f"{database.absolute().as_uri()}?mode=ro", uri=True, timeout=5)) as db:
+        db.row_factory = sqlite3.Row
+        row = db.execute(_CALLS, {"run": run, "since_ms": since_ms, "until_ms": until_ms}).fetchone()
+    return Usage(**{key: row[key] for key in row.keys() if row[key] is not None})  # noqa: SIM118
+
+
+def describe(used: Usage) -> str:
+    """`3 calls, 1,234 tokens in, 567 out (1 call unknown), cost unknown`"""
+    if not used.calls:
+        return "no LLM calls"
+    parts = [_count(used.calls, "call")]
+    if used.input_tokens is None and used.output_tokens is None:
+        parts.append("tokens unknown")
+    else:
+        unknown = f" ({_count(used.uncounted, 'call')} unknown)" if used.uncounted else ""
+        parts.append(f"{_number(used.input_tokens)} tokens in, {_number(used.output_tokens)} out{unknown}")
+    if used.cost_usd is None:
+        parts.append("cost unknown")
+    else:
+        unknown = f" ({_count(used.unpriced, 'call')} unknown)" if used.unpriced else ""
+        parts.append(f"${used.cost_usd:,.4f}{unknown}")
+    return ", ".join(parts)
+
+
+def link(dashboard_url: str, used: Usage, since_ms: int, until_ms: int) -> str:
+    """Where the dashboard shows these calls."""
+    if used.calls == 1:
+        return f"{dashboard_url}-/calls/{used.first_id}"
+    window = urlencode({"started_at__gte": since_ms, "started_at__lte": until_ms, "_sort_desc": "started_at"})
+    return f"{dashboard_url}traffic/calls?{window}" if used.calls else dashboard_url
+
+
+def _count(n: int, noun: str) -> str:
+    return f"{n:,} {noun}" if n == 1 else f"{n:,} {noun}s"
+
+
+def _number(n: int | None) -> str:
+    return "unknown" if n is None else f"{n:,}"
