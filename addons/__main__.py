@@ -20,7 +20,7 @@ def main() -> int:
         config = load_config()
         if private:
             config = as_private(config)
-        configure_logging(config, "proxy")
+        configure_logging(config.log, "proxy", config.data_dir)
         logging.getLogger("mitmproxy").setLevel(
             logging.DEBUG if config.log.level == "debug" else logging.WARNING
         )

@@ -60,7 +60,7 @@ class Upstream:
 
     def _restore(self, data: ServerConnectionHookData) -> None:
         if asked := self._asked.pop(data.server.id, None):
-            data.server.address = asked
+            object.__setattr__(data.server, "address", asked)  # past mitmproxy's guard: the socket is open already
 
     def _redirect(self, host: str) -> Address | None:
         for glob, address in self.connect_to:
