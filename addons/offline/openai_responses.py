@@ -111,9 +111,8 @@ def usage(reply: Reply) -> Json:
 
 
 def error_event(status: int, message: str) -> bytes:
-    told = error(status, message)["error"]
-    event = {"type": "error", "code": told["code"] or told["type"], "message": message, "param": None}
-    return sse(event | {"sequence_number": 0}, "error")
+    # Nested as servers send it; the reference documents the same fields flat.
+    return sse({"type": "error", "sequence_number": 0, **error(status, message)}, "error")
 
 
 def error_message(status: int, message: str) -> bytes:
