@@ -103,7 +103,8 @@ class Process:
         deadline = time.monotonic() + START_SECONDS
         while True:
             for status in read_statuses(self.data_dir):
-                if status.name == self.name and status.alive and status.pid == self.pid:
+                listens = bool(status.addresses) or self.name == "worker"
+                if status.name == self.name and status.alive and status.pid == self.pid and listens:
                     return
             assert self.popen.poll() is None, f"{self.name} exited at start:\n{self._tail()}"
             assert time.monotonic() < deadline, (
