@@ -14,14 +14,14 @@ class Noted:
     def __init__(self, name: str, seen: list[str], error: Exception | None = None) -> None:
         self.name, self.seen, self.error = name, seen, error
 
-    def request(self, flow) -> None:  # noqa: ANN001
+    def request(self, flow) -> None:
         self.seen.append(self.name)
         if self.error:
             raise self.error
 
 
 class Later(Noted):
-    async def request(self, flow) -> None:  # noqa: ANN001
+    async def request(self, flow) -> None:
         super().request(flow)
 
 
@@ -31,7 +31,7 @@ class Updated:
     def __init__(self, seen: list[str]) -> None:
         self.seen = seen
 
-    def update(self, flows) -> None:  # noqa: ANN001
+    def update(self, flows) -> None:
         self.seen.append(f"update {len(flows)}")
 
 
@@ -57,7 +57,7 @@ async def test_halt_stops_the_chain(table: HookTable) -> None:
     assert seen == ["a"]
 
 
-async def test_a_raising_hook_is_logged_with_the_call_and_the_rest_goes_on(table: HookTable, caplog) -> None:  # noqa: ANN001
+async def test_a_raising_hook_is_logged_with_the_call_and_the_rest_goes_on(table: HookTable, caplog) -> None:
     seen: list[str] = []
     table.add(Noted("a", seen, ValueError("boom")), Noted("b", seen))
     flow = tflow.tflow()

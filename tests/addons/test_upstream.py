@@ -18,7 +18,7 @@ def names(monkeypatch: pytest.MonkeyPatch) -> dict[str, list[str]]:
     known: dict[str, list[str]] = {}
     real = socket.getaddrinfo
 
-    def getaddrinfo(host, port, *args, **kwargs):  # noqa: ANN001, ANN002, ANN003, ANN202
+    def getaddrinfo(host, port, *args, **kwargs):
         if host in known:
             return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (a, port)) for a in known[host]]
         return real(host, port, *args, **kwargs)
@@ -28,7 +28,18 @@ def names(monkeypatch: pytest.MonkeyPatch) -> dict[str, list[str]]:
 
 
 @pytest.mark.parametrize(
-    "host", ["127.0.0.1", "127.9.9.9", "::1", "0.0.0.0", "169.254.169.254", "::ffff:127.0.0.1", "localhost", "fe80::1", "2130706433"]
+    "host",
+    [
+        "127.0.0.1",
+        "127.9.9.9",
+        "::1",
+        "0.0.0.0",
+        "169.254.169.254",
+        "::ffff:127.0.0.1",
+        "localhost",
+        "fe80::1",
+        "2130706433",
+    ],
 )
 async def test_the_machine_itself_is_refused(host: str) -> None:
     data = connecting(host)
@@ -88,6 +99,9 @@ async def test_a_name_that_does_not_resolve_is_left_to_fail() -> None:
     assert data.server.error is None
 
 
-@pytest.mark.parametrize(("address", "expected"), [("8.8.8.8", False), ("10.0.0.1", False), ("2002:7f00:1::", True), ("fe80::1%eth0", True)])
+@pytest.mark.parametrize(
+    ("address", "expected"),
+    [("8.8.8.8", False), ("10.0.0.1", False), ("2002:7f00:1::", True), ("fe80::1%eth0", True)],
+)
 def test_private_to_machine(address: str, expected: bool) -> None:
     assert is_private_to_machine(address) is expected

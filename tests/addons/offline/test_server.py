@@ -79,7 +79,10 @@ async def test_large_bodies_both_ways_over_http2(provider, trust):
 
 def test_a_client_that_leaves_stops_its_answer(provider, trust):
     path = f"/leave{STREAM}"
-    with httpx.Client(base_url=provider.url, verify=trust) as client, client.stream("POST", path, json=chat(SLOW)) as answer:
+    with (
+        httpx.Client(base_url=provider.url, verify=trust) as client,
+        client.stream("POST", path, json=chat(SLOW)) as answer,
+    ):
         next(answer.iter_bytes())
     seen = provider.wait_for(lambda r: r.path == path and r.ended, 1)
     assert seen.aborted and seen.events < 20

@@ -21,14 +21,26 @@ def test_secret_headers_lose_their_value(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["x-ratelimit-remaining-tokens", "anthropic-ratelimit-tokens-limit", "content-type", "user-agent", "openai-organization"]
+    "name",
+    [
+        "x-ratelimit-remaining-tokens",
+        "anthropic-ratelimit-tokens-limit",
+        "content-type",
+        "user-agent",
+        "openai-organization",
+    ],
 )
 def test_other_headers_keep_their_value(name: str) -> None:
     assert redactor.strip_headers([(name.encode(), b"v")]) == [(name, "v")]
 
 
 def test_websocket_protocol_keeps_all_but_the_key() -> None:
-    fields = [(b"Sec-WebSocket-Protocol", f"realtime, openai-insecure-api-key.{SECRET}, openai-beta.realtime-v1".encode())]
+    fields = [
+        (
+            b"Sec-WebSocket-Protocol",
+            f"realtime, openai-insecure-api-key.{SECRET}, openai-beta.realtime-v1".encode(),
+        )
+    ]
     ((_, value),) = redactor.strip_headers(fields)
     assert value == f"realtime, openai-insecure-api-key.{REDACTED}, openai-beta.realtime-v1"
 
@@ -38,7 +50,10 @@ def test_websocket_protocol_keeps_all_but_the_key() -> None:
     [
         (f"/v1/x?alt=sse&key={SECRET}&b=%20", f"/v1/x?alt=sse&key={REDACTED}&b=%20"),
         (f"/v1/x?k%65y={SECRET}", f"/v1/x?k%65y={REDACTED}"),
-        (f"/x?X-Amz-Signature={SECRET};X-Amz-Security-Token={SECRET}", f"/x?X-Amz-Signature={REDACTED};X-Amz-Security-Token={REDACTED}"),
+        (
+            f"/x?X-Amz-Signature={SECRET};X-Amz-Security-Token={SECRET}",
+            f"/x?X-Amz-Signature={REDACTED};X-Amz-Security-Token={REDACTED}",
+        ),
         ("/x?monkey=1&keyboard=2", "/x?monkey=1&keyboard=2"),
         ("/plain", "/plain"),
     ],
@@ -109,6 +124,10 @@ def test_fingerprint_is_keyed_and_stable() -> None:
 
 
 def test_signature_changes_but_the_access_key_stays() -> None:
-    first = redactor.credential([(b"authorization", b"AWS4-HMAC-SHA256 Credential=AKIA1/2026/x, Signature=1")])
-    second = redactor.credential([(b"authorization", b"AWS4-HMAC-SHA256 Credential=AKIA1/2027/x, Signature=2")])
+    first = redactor.credential(
+        [(b"authorization", b"AWS4-HMAC-SHA256 Credential=AKIA1/2026/x, Signature=1")]
+    )
+    second = redactor.credential(
+        [(b"authorization", b"AWS4-HMAC-SHA256 Credential=AKIA1/2027/x, Signature=2")]
+    )
     assert first == second

@@ -34,14 +34,25 @@ def test_client(agent: str, expected: tuple) -> None:
     assert client_of(agent) == expected
 
 
-CHAT = {"model": "m", "stream": True, "messages": [{"role": "system", "content": "S"}, {"role": "user", "content": "U"}]}
+CHAT = {
+    "model": "m",
+    "stream": True,
+    "messages": [{"role": "system", "content": "S"}, {"role": "user", "content": "U"}],
+}
 ANTHROPIC = {
     "model": "m",
     "system": [{"type": "text", "text": "S", "cache_control": {"type": "ephemeral"}}],
     "messages": [{"role": "user", "content": [{"type": "text", "text": "U"}]}],
 }
-RESPONSES = {"model": "m", "instructions": "S", "input": [{"role": "user", "content": [{"type": "input_text", "text": "U"}]}]}
-GEMINI = {"systemInstruction": {"parts": [{"text": "S"}]}, "contents": [{"role": "user", "parts": [{"text": "U"}]}]}
+RESPONSES = {
+    "model": "m",
+    "instructions": "S",
+    "input": [{"role": "user", "content": [{"type": "input_text", "text": "U"}]}],
+}
+GEMINI = {
+    "systemInstruction": {"parts": [{"text": "S"}]},
+    "contents": [{"role": "user", "parts": [{"text": "U"}]}],
+}
 
 
 @pytest.mark.parametrize("body", [CHAT, ANTHROPIC, RESPONSES, GEMINI, {"request": GEMINI, "model": "m"}])
@@ -75,9 +86,13 @@ def test_later_turns_share_the_key() -> None:
 def test_billing_line_stays_out_of_the_key() -> None:
     def body(mark: str) -> Fields:
         billing = f"x-anthropic-billing-header: cc_version=2.1; cch={mark};"
-        return fields({"system": [{"type": "text", "text": billing}, {"type": "text", "text": "S"}], "messages": []})
+        return fields(
+            {"system": [{"type": "text", "text": billing}, {"type": "text", "text": "S"}], "messages": []}
+        )
 
-    assert conversation_key(b"k", None, None, body("aaaaa")) == conversation_key(b"k", None, None, body("bbbbb"))
+    assert conversation_key(b"k", None, None, body("aaaaa")) == conversation_key(
+        b"k", None, None, body("bbbbb")
+    )
 
 
 @given(st.binary(max_size=200))
@@ -85,7 +100,10 @@ def test_no_bytes_raise(data: bytes) -> None:
     read_fields(data)
 
 
-@given(st.recursive(st.none() | st.booleans() | st.integers() | st.text(), lambda c: st.lists(c) | st.dictionaries(
-    st.sampled_from(["messages", "role", "content", "text", "parts", "input", "system", "model", "request", "x"]), c)))  # fmt: skip
+_KEYS = st.sampled_from(["messages", "role", "content", "text", "parts", "input", "system", "model", "request", "x"])
+_SCALARS = st.none() | st.booleans() | st.integers() | st.text()
+
+
+@given(st.recursive(_SCALARS, lambda inner: st.lists(inner) | st.dictionaries(_KEYS, inner)))
 def test_no_json_raises(value: Any) -> None:
     read_fields(json.dumps(value).encode())
