@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from datasette import hookimpl
 from datasette.app import Datasette
 from datasette.permissions import Action, PermissionSQL
 from jinja2 import Environment
+from pluggy import HookimplMarker
 
-from datasette_plugins import access, call, dashboard, home, live, traffic, units
+from datasette_plugins import access, call, cells, dashboard, home, live, traffic, units
 from datasette_plugins.guard import App, guard
+
+hookimpl = HookimplMarker("datasette")
 
 ROUTES = [
     (r"^/$", home.home),
@@ -77,3 +79,14 @@ def extra_template_vars(datasette: Datasette) -> Any:
         }
 
     return frame
+
+
+@hookimpl
+def extra_css_urls(template: str | None, datasette: Datasette) -> list[str]:
+    ours = template is not None and template.startswith("llmitm_")
+    return [] if ours or not dashboard.of(datasette) else [datasette.static("llmitm.css", plugin="llmitm")]
+
+
+@hookimpl
+def render_cell(value: Any, column: str, table: str | None, database: str, datasette: Datasette) -> Any:
+    return cells.render(datasette, database, table, column, value) if dashboard.of(datasette) else None

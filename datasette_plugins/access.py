@@ -15,11 +15,14 @@ from datasette.permissions import Action, PermissionSQL
 from datasette.utils.asgi import Request, Response
 
 from datasette_plugins.guard import STRICT_CSP, Receive, Send
+from datasette_plugins.traffic import DATABASE
 
 SEE_CALLS = Action(name="see-calls", description="See calls: counts, requests, answers")
 LOCAL_USER = {"id": "local"}
-READING = frozenset(
-    {SEE_CALLS.name, "view-instance", "view-database", "view-table", "view-query", "execute-sql"}
+READING = frozenset({SEE_CALLS.name, "view-instance", "view-database", "view-table", "view-query"})
+# `default_allow_sql` is off, which denies SQL everywhere; only a rule for one database, being nearer, can allow it there.
+SQL_HERE = (
+    """select :llmitm_database as parent, null as child, 1 as allow, 'the user of this machine' as reason"""
 )
 
 Page = Callable[[Datasette, Request], Awaitable[Response]]
@@ -28,9 +31,11 @@ Stream = Callable[[Datasette, Request, Send, Receive], Awaitable[None]]
 
 def rules(actor: dict[str, Any] | None, action: str) -> PermissionSQL | None:
     """What Datasette is told when it asks whether `actor` may do `action`."""
-    if actor == LOCAL_USER and action in READING:
-        return PermissionSQL.allow(reason="the user of this machine")
-    return None
+    if actor != LOCAL_USER:
+        return None
+    if action == "execute-sql":
+        return PermissionSQL(sql=SQL_HERE, params={"llmitm_database": DATABASE})
+    return PermissionSQL.allow(reason="the user of this machine") if action in READING else None
 
 
 def page(view: Page) -> Callable[..., Awaitable[Response]]:

@@ -1,9 +1,145 @@
-"""placeholder"""
+"""`/-/calls/<id>`: one call, whole: what was asked, what came back, how long it took. And its bodies as they are.
+
+The page is built from the record alone; nothing in it is trusted. A body is sent as plain text in a sandbox of its own.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import time
+from typing import Any
+
+from datasette.app import Datasette
+from datasette.utils.asgi import NotFound, Request, Response
+
+from datasette_plugins import calls, conversation, dashboard, record, units
 from datasette_plugins.access import page
-from datasette.utils.asgi import Response
+from datasette_plugins.guard import RAW_CSP
+from datasette_plugins.profile import profile
+from intelligence.wire.answer import AnswerReader
+from intelligence.wire.request import read_request
+
+RAW_BYTES = 64_000_000
+# What a raw body is shown as on the page itself.
+RAW_EXCERPT = 20_000
+
+
 @page
-async def call(datasette, request):
-    return Response.html("x")
+async def call(datasette: Datasette, request: Request) -> Response:
+    found = await _read(datasette, request, record.read)
+    context = _context(found) | {"base": datasette.urls.path(f"/-/calls/{found.row['id']}")}
+    return Response.html(await datasette.render_template("llmitm_call.html", context, request=request))
+
+
 @page
-async def body(datasette, request):
-    return Response.html("x")
+async def body(datasette: Datasette, request: Request) -> Response:
+    side = request.url_vars["side"]
+    _, data = await _read(datasette, request, lambda db, call_id: record.body(db, call_id, side, RAW_BYTES))
+    return Response(
+        data.decode("utf-8", "backslashreplace"),
+        content_type="text/plain; charset=utf-8",
+        headers={"content-security-policy": RAW_CSP},
+    )
+
+
+async def _read(datasette: Datasette, request: Request, reader: Any) -> Any:
+    """What `reader` finds of the call in the address. Raises `NotFound`."""
+    call_id = request.url_vars["id"]
+    db = dashboard.here(datasette).traffic.attached(datasette)
+
+    def read(conn: sqlite3.Connection) -> Any:
+        return reader(conn, call_id)
+
+    found = await db.execute_fn(read) if db else None
+    if found is None:
+        raise NotFound("There is no such call in the record. It may have been pruned.")
+    return found
+
+
+def _context(found: record.Record) -> dict[str, Any]:
+    row = found.row
+    asked = read_request(row["format"] or "", row["operation"] or "", row["path"] or "", found.request_body)
+    return {
+        "call": row,
+        "row": calls.row(row),
+        "now_ms": time.time_ns() // 1_000_000,
+        "understood": asked.understood,
+        "said": conversation.of_request(asked),
+        "answer": _answer(found),
+        "parameters": conversation.parameters(asked),
+        "usage": _usage(row),
+        "usage_raw": conversation.pretty(row["usage_raw"] or ""),
+        "timing": _timing(row),
+        "profile": profile(found.arrivals, row["ttft_ms"], row["duration_ms"]),
+        "headers": {"Request headers": found.request_headers, "Response headers": found.response_headers},
+        "bodies": [
+            _excerpt("request", found.request_body, row["request_bytes"]),
+            _excerpt("response", found.response_body, row["response_bytes"]),
+        ],
+        "messages": found.messages,
+        "cut": found.cut,
+    }
+
+
+def _answer(found: record.Record) -> conversation.Turn:
+    """The stored answer; of a call that still runs, what has come of it."""
+    row = found.row
+    if row["state"] != "pending" or row["websocket"] or row["status_code"] is None:
+        return conversation.of_answer(
+            row["text"], row["reasoning"], _tools(row["tool_calls_json"]), _tools(row["server_tool_calls"])
+        )
+    reader = AnswerReader(
+        row["format"],
+        row["operation"],
+        status_code=row["status_code"],
+        headers=found.response_headers,
+        path=row["path"] or "",
+    )
+    reader.feed(found.response_raw)
+    answer = reader.finish()
+    calls_so_far = [(tool.name, tool.arguments) for tool in answer.tool_calls]
+    return conversation.of_answer(answer.text, answer.reasoning, calls_so_far, [])
+
+
+def _tools(raw: str | None) -> list[tuple[str, str]]:
+    """Names and arguments, of the columns `tool_calls` and `server_tool_calls`."""
+    return [(tool.get("name") or "", tool.get("arguments") or "") for tool in json.loads(raw or "[]")]
+
+
+def _usage(row: dict[str, Any]) -> list[tuple[str, str]]:
+    """Token counts, the parts of a whole only where the provider stated them."""
+    shown = [("Input tokens", units.count(row["input_tokens"]))]
+    for label, column in (
+        ("of them from cache", "cache_read_tokens"),
+        ("of them to cache", "cache_write_tokens"),
+    ):
+        if row[column] is not None:
+            shown.append((label, units.count(row[column])))
+    shown.append(("Output tokens", units.count(row["output_tokens"])))
+    if row["reasoning_tokens"] is not None:
+        shown.append(("of them reasoning", units.count(row["reasoning_tokens"])))
+    shown.append(("Cost", units.money(row["cost_usd"])))
+    return shown
+
+
+def _timing(row: dict[str, Any]) -> list[tuple[str, str]]:
+    steps = (
+        ("Connect", "connect_ms"),
+        ("TLS handshake", "tls_ms"),
+        ("Request sent", "request_ms"),
+        ("First token", "ttft_ms"),
+        ("Whole call", "duration_ms"),
+    )
+    return [(label, units.duration(row[column])) for label, column in steps if row[column] is not None]
+
+
+def _excerpt(side: str, data: bytes, stored: int | None) -> dict[str, Any]:
+    """`stored` is the size as it was on the wire, where that is known."""
+    return {
+        "side": side,
+        "text": data[:RAW_EXCERPT].decode("utf-8", "backslashreplace"),
+        "cut": len(data) > RAW_EXCERPT,
+        "size": units.size(len(data) if stored is None else stored),
+        "empty": not data,
+    }

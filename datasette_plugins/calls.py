@@ -51,7 +51,7 @@ def state_label(call: Mapping[str, Any]) -> str:
     """The state in words, with the status code where that says more."""
     label = STATES.get(call["state"], call["state"])
     code = call["status_code"]
-    return f"{label} {code}" if call["state"] in ("error", "blocked") and code else label
+    return f"{label} {code}" if call["state"] in ("error", "blocked") and (code or 0) >= 400 else label
 
 
 def preview(call: Mapping[str, Any]) -> str:
@@ -62,7 +62,11 @@ def preview(call: Mapping[str, Any]) -> str:
         text = call["text"] or ""
     line = " ".join(text.split())[:PREVIEW]
     tools = tool_names(call["tool_calls"])
-    return f"{line} → {', '.join(tools)}" if line and tools else line or ("→ " + ", ".join(tools) if tools else "")
+    return (
+        f"{line} → {', '.join(tools)}"
+        if line and tools
+        else line or ("→ " + ", ".join(tools) if tools else "")
+    )
 
 
 def tool_names(raw: str | None) -> list[str]:

@@ -1,10 +1,11 @@
 """What changes in the record, for everyone who is watching.
 
 One reader serves all viewers: while there is at least one, it looks every `POLL_SECONDS` whether someone has committed
-(`PRAGMA data_version`, a few microseconds), and only then reads the latest calls and compares them with what it knew. Each row that is
-new or different gets the next sequence number. A viewer keeps the number it has seen and asks for the rows above it, so there is no queue
-to overflow: a slow viewer gets the newest state in one piece, a new one at most `LATEST_CALLS` rows, and one that reconnects gets what
-it missed. `cursor` names a place in this sequence; one of an earlier run of the dashboard counts as the beginning.
+(`PRAGMA data_version`, a few microseconds), and only then reads the latest calls and compares them with what it knew.
+Each row that is new or different gets the next sequence number. A viewer keeps the number it has seen and asks for the rows
+above it, so there is no queue to overflow: a slow viewer gets the newest state in one piece, a new one at most `LATEST_CALLS`
+rows, and one that reconnects gets what it missed. `cursor` names a place in this sequence; one of an earlier run of the
+dashboard counts as the beginning.
 
 All database work happens in one thread of its own, on a read-only connection; nothing here blocks the event loop or the worker.
 """
@@ -84,7 +85,7 @@ class Feed:
             if not self._viewers:
                 self._watched.clear()
 
-    async def change(self, timeout: float) -> None:  # noqa: ASYNC109
+    async def change(self, timeout: float) -> None:
         """Wait for something new, at most `timeout` seconds."""
         try:
             await asyncio.wait_for(self._changed.wait(), timeout)

@@ -36,15 +36,21 @@ def problems(data_dir: Path) -> list[Problem]:
         if dropped := proxy.counters.get("dropped_frames"):
             lost = units.size(proxy.counters.get("dropped_bytes"))
             found.append(
-                Problem("error", f"{dropped:,} journal entries ({lost}) could not be written. Is the disk full?")
+                Problem(
+                    "error", f"{dropped:,} journal entries ({lost}) could not be written. Is the disk full?"
+                )
             )
     if not proxies:
         found.append(
-            Problem("error", "The proxy is not running: nothing is being recorded. Start the suite:", "llmitm up")
+            Problem(
+                "error", "The proxy is not running: nothing is being recorded. Start the suite:", "llmitm up"
+            )
         )
     if not worker and lag:
         waiting = f"The worker is not running: {units.size(lag)} wait in the journal, and nothing is lost. Start it:"
         found.append(Problem("warning", waiting, "llmitm worker"))
     elif lag > LAG_BYTES:
-        found.append(Problem("warning", f"The worker is behind: {units.size(lag)} of the journal are not stored yet."))
+        found.append(
+            Problem("warning", f"The worker is behind: {units.size(lag)} of the journal are not stored yet.")
+        )
     return found

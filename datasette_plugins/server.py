@@ -36,6 +36,7 @@ SETTINGS: dict[str, Any] = {
     "num_sql_threads": 5,
     "sql_time_limit_ms": 1000,
     "suggest_facets": False,
+    "truncate_cells_html": 200,
     "default_cache_ttl": 0,
 }
 
@@ -53,7 +54,11 @@ CALLS_TABLE = {
 }
 
 
-DESCRIPTION = "One row a call. Times are milliseconds since 1970 UTC; an empty cell is something nobody stated."
+# What the worker keeps for itself.
+HIDDEN = ("journal_positions", "open_calls", "open_chunks", "_sqlite_migrations")
+DESCRIPTION = (
+    "One row a call. Times are milliseconds since 1970 UTC; an empty cell is something nobody stated."
+)
 
 
 class PortTaken(Exception):
@@ -70,7 +75,11 @@ def build(data_dir: Path, hosts: frozenset[str]) -> Datasette:
         # Only our own instance gets our frame around Datasette's pages.
         template_dir=str(Path(__file__).parent / "templates" / "datasette"),
         metadata={"databases": {DATABASE: {"tables": {"calls": {"description": DESCRIPTION}}}}},
-        config={"databases": {DATABASE: {"tables": {"calls": CALLS_TABLE}}}},
+        config={
+            "databases": {
+                DATABASE: {"tables": {"calls": CALLS_TABLE} | {t: {"hidden": True} for t in HIDDEN}}
+            }
+        },
     )
     datasette.remove_database("_memory")  # Datasette adds one when it is given no file
     here = dashboard.Dashboard(data_dir, hosts, Traffic(data_dir / "traffic.db"), Feed(data_dir))

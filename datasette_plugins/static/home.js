@@ -9,7 +9,9 @@ const byId = new Map([...rows.children].map((tr) => [tr.dataset.id, tr]));
 function fill(root, values) {
   for (const el of root.querySelectorAll("[data-f]")) {
     const text = values[el.dataset.f] ?? "";
-    if (el.textContent !== text) el.textContent = text;
+    if (el.textContent === text) continue;
+    el.textContent = text;
+    el.classList.toggle("unknown", text === "unknown");
   }
 }
 
