@@ -170,8 +170,10 @@ def _recorded(corpus: Path) -> Iterator[Exchange]:
 
 
 def _fields(headers: dict[str, str]) -> framings.Fields:
+    """Without those that frame the body; a few recorded values run on into the next field's line."""
     framing = ("transfer-encoding", "content-length")
-    return tuple((n.encode(), v.encode()) for n, v in headers.items() if n.lower() not in framing)
+    kept = ((n, v.partition("\n")[0]) for n, v in headers.items() if n.lower() not in framing)
+    return tuple((n.encode(), v.encode()) for n, v in kept)
 
 
 def _bytes(body: str | None, encoding: str) -> bytes:
@@ -334,7 +336,7 @@ def _faulty_proxy(
         yield running
 
 
-@pytest.mark.parametrize("broken", _broken(), ids=lambda b: b.name)
+@pytest.mark.parametrize("broken", list(_broken()), ids=lambda b: b.name)
 async def test_with_a_part_that_raises(
     broken: Broken,
     upstream: rig.Upstream,

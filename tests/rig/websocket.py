@@ -64,8 +64,8 @@ async def read_message(wire: Wire) -> Frame:
     return whole
 
 
-async def open_as_client(wire: Wire, host: str, path: str, *headers: tuple[bytes, bytes]) -> http1.Head:
-    """Asks for the upgrade; the head of whatever came back."""
+def handshake(host: str, path: str, *headers: tuple[bytes, bytes]) -> bytes:
+    """A client's request for the upgrade."""
     fields = [
         (b"Host", host.encode()),
         (b"Upgrade", b"websocket"),
@@ -73,8 +73,7 @@ async def open_as_client(wire: Wire, host: str, path: str, *headers: tuple[bytes
         (b"Sec-WebSocket-Key", base64.b64encode(os.urandom(16))),
         (b"Sec-WebSocket-Version", b"13"),
     ]
-    await wire.send(http1.head_bytes(b"GET %b HTTP/1.1" % path.encode(), [*fields, *headers]))
-    return await http1.read_head(wire)
+    return http1.head_bytes(b"GET %b HTTP/1.1" % path.encode(), [*fields, *headers])
 
 
 def accept(request: http1.Head) -> bytes:
