@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 # Coding agents put their own notes into the user's message; what the user asked for is the rest.
-_REMINDER = re.compile(r"<system-reminder>.*?</system-reminder>", re.S)
+_NOTES = re.compile(r"<(system-reminder|session_context|environment_context)>.*?</\1>", re.S)
 
 
 @dataclass(frozen=True)
@@ -75,4 +75,4 @@ def text_of(content: object) -> str:
 
 def user_text(content: object) -> str:
     """`text_of` without the notes that coding agents add."""
-    return _REMINDER.sub("", text_of(content)).strip()
+    return _NOTES.sub("", text_of(content)).strip()

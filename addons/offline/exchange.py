@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import time
 import zlib
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping
@@ -26,15 +25,16 @@ type Receive = Callable[[], Awaitable[Message]]
 type Send = Callable[[Message], Awaitable[None]]
 type Headers = list[tuple[str, str]]
 
-MAX_MESSAGES = 1000
+MAX_MESSAGE_BYTES = 4 << 20
 
 
-@dataclass
+@dataclass(eq=False)
 class SeenRequest:
     """What reached the provider. `path` has its query; `body` is as it came, still content-encoded.
 
     `status` is what was answered (None: nothing yet), `events` how many pieces of a stream (or WebSocket messages) were sent,
-    `aborted` whether the client left before its answer was whole, `ended` whether all is over.
+    `aborted` whether the client left before its answer was whole, `ended` whether all is over. Of a WebSocket's `messages`,
+    the newest are kept.
     """
 
     method: str
@@ -44,18 +44,24 @@ class SeenRequest:
     headers: Headers
     websocket: bool = False
     body: bytes = b""
-    messages: deque[str | bytes] = field(default_factory=lambda: deque(maxlen=MAX_MESSAGES))
+    messages: deque[str | bytes] = field(default_factory=deque)
     status: int | None = None
     events: int = 0
     aborted: bool = False
     ended: bool = False
-    started_at: float = field(default_factory=time.monotonic)
+    message_bytes: int = 0
 
     def header(self, name: str) -> str | None:
         return next((value for key, value in self.headers if key.lower() == name.lower()), None)
 
     def json(self) -> Any:
         return json.loads(self.body)
+
+    def keep(self, message: str | bytes) -> None:
+        self.messages.append(message)
+        self.message_bytes += len(message)
+        while self.message_bytes > MAX_MESSAGE_BYTES and len(self.messages) > 1:
+            self.message_bytes -= len(self.messages.popleft())
 
 
 def seen_request(scope: Scope) -> SeenRequest:
@@ -168,11 +174,10 @@ class Conversation:
         message = await self._receive()
         if message["type"] != "websocket.receive":
             return None
-        text = message.get("text")
-        data = message.get("bytes") if text is None else text
-        self.seen.messages.append(data if data is not None else b"")
+        data = message.get("text") or message.get("bytes") or ""
+        self.seen.keep(data)
         try:
-            parsed = json.loads(data or "")
+            parsed = json.loads(data)
         except ValueError:
             return {}
         return parsed if isinstance(parsed, dict) else {}

@@ -9,7 +9,7 @@ from .exchange import Conversation
 from .faults import DirectiveError, disturbed
 from .format import Json
 from .memory import Memory
-from .openai_responses import error_message, messages, read, remember, warmed_up
+from .openai_responses import error_message, history, messages, read, remember, warmed_up
 
 
 async def converse(conversation: Conversation, memory: Memory, tasks: asyncio.TaskGroup) -> None:
@@ -48,7 +48,7 @@ async def _answer(conversation: Conversation, body: Json, memory: Memory, turn: 
             return
         if body.get("generate") is False:
             events = warmed_up(reply)
-            memory.responses[reply.id("resp_")] = []
+            memory.responses[reply.id("resp_")] = history(body, memory)
         else:
             events = messages(ask, reply)
             remember(body, ask, reply, memory)

@@ -1,4 +1,4 @@
-"""The requests that reached the offline provider, the newest kept: bounded by number and by the bytes of their bodies.
+"""The requests that reached the offline provider, the newest kept: bounded by number and by bytes.
 
 Written in the provider's thread, read from any.
 """
@@ -18,7 +18,6 @@ MAX_BYTES = 64 << 20
 class Record:
     def __init__(self) -> None:
         self._seen: deque[SeenRequest] = deque()
-        self._bytes = 0
         self._changed = threading.Condition()
 
     def add(self, seen: SeenRequest) -> None:
@@ -30,7 +29,6 @@ class Record:
     def set_body(self, seen: SeenRequest, body: bytes) -> None:
         with self._changed:
             seen.body = body
-            self._bytes += len(body)
             self._trim()
             self._changed.notify_all()
 
@@ -59,5 +57,7 @@ class Record:
             return found
 
     def _trim(self) -> None:
-        while len(self._seen) > 1 and (len(self._seen) > MAX_REQUESTS or self._bytes > MAX_BYTES):
-            self._bytes -= len(self._seen.popleft().body)
+        size = sum(len(seen.body) + seen.message_bytes for seen in self._seen)
+        while len(self._seen) > 1 and (len(self._seen) > MAX_REQUESTS or size > MAX_BYTES):
+            oldest = self._seen.popleft()
+            size -= len(oldest.body) + oldest.message_bytes

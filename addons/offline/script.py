@@ -182,7 +182,7 @@ def _text(ask: Ask, wishes: Directives) -> str:
 
 
 def _head(text: str, width: int = 80) -> str:
-    line = " ".join(without_directives(text).split())
+    line = " ".join(without_directives(text).split()).strip('"')
     return f'"{line[:width].rstrip()}…"' if len(line) > width else f'"{line}"'
 
 

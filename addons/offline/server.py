@@ -185,7 +185,7 @@ def _config() -> Config:
     config.h11_max_incomplete_size = 1 << 20
     config.h2_max_header_list_size = 1 << 20
     config.h2_max_concurrent_streams = 256
-    config.websocket_max_message_size = 256 << 20
+    config.websocket_max_message_size = 32 << 20
     return config
 
 
