@@ -32,7 +32,7 @@ from .record import Record
 log = logging.getLogger("llmitm.offline")
 
 type Address = tuple[str, int]
-_STOP_SECONDS = 0.5
+_STOP_SECONDS = 0.3
 _START_SECONDS = 10
 
 
@@ -158,12 +158,15 @@ class _Connections:
 
     async def close(self) -> None:
         await self._context.terminated.set()
-        tasks = list(self._open)
-        for task, transport in list(self._open.items()):
+        # Each ends by itself once its transport is gone; cancelled is only what does not.
+        for transport in self._open.values():
             transport.abort()
+        if self._open:
+            await asyncio.wait(self._open, timeout=_STOP_SECONDS)
+        for task in self._open:
             task.cancel()
-        if tasks:
-            await asyncio.wait(tasks, timeout=_STOP_SECONDS)
+        if self._open:
+            await asyncio.wait(self._open, timeout=_STOP_SECONDS)
 
 
 async def _listen(

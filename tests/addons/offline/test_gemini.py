@@ -6,6 +6,7 @@ import json
 import ssl
 
 import httpx
+import httpx2
 import pytest
 from google import genai
 from google.genai import errors, types
@@ -86,7 +87,7 @@ def test_errors(client, status, error, stream):
 @pytest.mark.parametrize(
     ("directive", "error"),
     [
-        ("cut=2", httpx.RemoteProtocolError),
+        ("cut=2", (httpx.TransportError, httpx2.TransportError)),
         ("error_event status=503", errors.APIError),
         ("garbage", (ValueError, errors.APIError)),
     ],
