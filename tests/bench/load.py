@@ -4,7 +4,7 @@ The first command says where to: `{"proxy": "host:port" | null, "upstream": "hos
 "ca": file}`. Each later one is a burst on kept connections:
 
     {"prompts": N, "concurrency": C, "size": BYTES}                      whole JSON answers
-    {"streams": N, "chunks": N, "every_ms": MS}                          event streams
+    {"streams": N, "chunks": N, "every_ms": MS, "stagger_ms": MS}        event streams, one begun after another
     ... with "prompts_per_second": R, "size": BYTES                      and long prompts arriving beside them
 
 Answers hold what a client can see: `seconds`, `latency_ms` (of prompts), `first_byte_ms` and `chunk_ms` (one
@@ -126,9 +126,13 @@ class Load:
         latencies.append((time.perf_counter() - begin) * 1000)
         self._idle.append(connection)
 
-    async def _stream(self, chunks: int, every_ms: float, first: list[float], chunk_ms: list[float]) -> None:
+    async def _stream(
+        self, command: dict[str, Any], number: int, first: list[float], chunk_ms: list[float]
+    ) -> None:
+        chunks, every_ms = command["chunks"], command["every_ms"]
         before, after = _request(2_000, f"sse {chunks} {every_ms}")
         connection = await self._connection()
+        await asyncio.sleep(number * command.get("stagger_ms", 0) / 1000)
         seen = False
         begin = time.perf_counter()
 
@@ -151,10 +155,7 @@ class Load:
         cpu, begin = time.process_time(), time.perf_counter()
         if "streams" in command:
             streams = asyncio.gather(
-                *(
-                    self._stream(command["chunks"], command["every_ms"], first, chunk_ms)
-                    for _ in range(command["streams"])
-                )
+                *(self._stream(command, n, first, chunk_ms) for n in range(command["streams"]))
             )
             if rate := command.get("prompts_per_second"):
                 await self._arrivals(rate, command["size"], latencies, streams)
