@@ -7,10 +7,10 @@ import logging
 import sys
 
 from certs.ca import CertsError
-from intelligence.log import configure_logging
 
 from addons import proxy
 from intelligence.config import Config, ConfigError, load_config
+from intelligence.log import configure_logging
 from intelligence.store.status import AlreadyRunning
 
 

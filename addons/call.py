@@ -4,22 +4,25 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from intelligence.wire.registry import Target
 from mitmproxy import http
 
 from intelligence.store.ids import id_text, uuid7
 from intelligence.store.journal import RequestHead
+from intelligence.wire.registry import Target
 
 _ATTRIBUTE = "llmitm_call"
 
 
 @dataclass(slots=True)
 class Call:
-    """`id` is `calls.id`, as 16 bytes; `head` is what `identify` found out; `recorded` once the request is in the journal."""
+    """`id` is `calls.id`, as 16 bytes; `head` is what `identify` found out; `recorded` once the request is in the journal;
+    `encoding` is the request's content-encoding, `conversation` where in the decoded body the messages stand."""
 
     target: Target
     id: bytes = field(default_factory=uuid7)
     head: RequestHead | None = None
+    encoding: str | None = None
+    conversation: tuple[int, int] = (0, 0)
     recorded: bool = False
     ended: bool = False
 

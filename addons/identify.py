@@ -34,9 +34,9 @@ class Identify:
         body = flow.request.raw_content
         if not body:
             return
-        encoding = flow.request.headers.get("content-encoding")
-        fields = read_fields(decode_body(encoding, body, MAX_BODY_BYTES) if encoding else body)
+        fields = read_fields(decode_body(call.encoding, body, MAX_BODY_BYTES) if call.encoding else body)
         if fields is not None:
+            call.conversation = fields.content
             head.model = call.target.model or fields.model
             head.stream = call.target.stream if call.target.stream is not None else _streams(call, fields)
             head.conversation_key = conversation_key(
@@ -45,8 +45,10 @@ class Identify:
 
     def _head(self, flow: http.HTTPFlow, call: Call) -> RequestHead:
         request, target = flow.request, call.target
-        credential = self.redactor.credential(request.headers.fields, request.path)
-        client, version = client_of(request.headers.get("user-agent", ""))
+        named = {name.lower(): value for name, value in request.headers.fields}
+        credential = self.redactor.credential(named, request.path)
+        client, version = client_of(named.get(b"user-agent", b"").decode("latin-1"))
+        call.encoding = named.get(b"content-encoding", b"").decode("latin-1") or None
         peer = flow.client_conn.peername
         call.head = RequestHead(
             method=request.method,
@@ -67,7 +69,7 @@ class Identify:
             client_address=peer[0] if peer else None,
             credential_kind=credential.kind if credential else None,
             credential_fingerprint=credential.fingerprint if credential else None,
-            websocket=request.headers.get("upgrade", "").lower() == "websocket",
+            websocket=named.get(b"upgrade", b"").lower() == b"websocket",
         )
         return call.head
 

@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from intelligence.wire.registry import Registry
-
 from addons.identify import Identify
 from addons.passthrough import PassThrough
 from addons.record import Record
@@ -15,6 +13,7 @@ from addons.upstream import Upstream
 from intelligence.config import Config
 from intelligence.store.journal import JournalWriter
 from intelligence.wire.credentials import Redactor
+from intelligence.wire.registry import Registry
 
 
 @dataclass

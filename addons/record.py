@@ -50,7 +50,8 @@ class Record:
 
     def _request(self, flow: http.HTTPFlow, call: Call, body: bytes) -> None:
         head = call.head or self._bare_head(flow, call)
-        stripped = self._stripped(flow.request, body)
+        decoded = decode_body(call.encoding, body, MAX_BODY_BYTES) if call.encoding else body
+        stripped = self.redactor.strip_body(decoded, call.conversation)
         if stripped is not None:
             head.body_redacted, head.body_sha256 = True, hashlib.sha256(body).hexdigest()
             head.headers = _without_encoding(head.headers)
@@ -59,11 +60,6 @@ class Record:
         if flow.id not in self.open:
             self.calls += 1
         self.open[flow.id] = (call, flow)
-
-    def _stripped(self, message: http.Message, body: bytes) -> bytes | None:
-        """The body without secrets, decoded; None when it has none."""
-        encoding = message.headers.get("content-encoding")
-        return self.redactor.strip_body(decode_body(encoding, body, MAX_BODY_BYTES) if encoding else body)
 
     def _bare_head(self, flow: http.HTTPFlow, call: Call) -> RequestHead:
         """What can be said when `identify` failed."""
@@ -131,7 +127,9 @@ class Record:
     def _whole(self, call: Call, response: http.Response) -> None:
         """An answer that was not streamed: made by an addon, or held."""
         head, body = self._response_head(response), response.raw_content or b""
-        if (stripped := self._stripped(response, body)) is not None:
+        encoding = response.headers.get("content-encoding")
+        stripped = self.redactor.strip_body(decode_body(encoding, body, MAX_BODY_BYTES) if encoding else body)
+        if stripped is not None:
             head.body_redacted = True
             head.headers = _without_encoding(head.headers)
             body = stripped

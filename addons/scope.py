@@ -9,8 +9,6 @@ from __future__ import annotations
 
 import ipaddress
 
-from intelligence.wire.encoding import decode_body
-from intelligence.wire.registry import Registry
 from mitmproxy import exceptions, http
 from mitmproxy.net.tls import starts_like_tls_record
 from mitmproxy.proxy import layer, layers
@@ -20,7 +18,9 @@ from mitmproxy.tls import ClientHello
 
 from addons.call import begin, call_of
 from addons.passthrough import PassThrough
+from intelligence.wire.encoding import decode_body
 from intelligence.wire.identify import read_fields
+from intelligence.wire.registry import Registry
 
 # A JSON POST on an unknown path is held back to be read up to this size; larger ones are no chat.
 MAX_GUESSED_BYTES = 32 * 1024 * 1024
@@ -85,7 +85,7 @@ class Scope:
             return
         request = flow.request
         host, path = request.host.lower(), request.path
-        websocket = request.headers.get("upgrade", "").lower() == "websocket"
+        websocket = request.method == "GET" and request.headers.get("upgrade", "").lower() == "websocket"
         if self.registry.provider_for(host, request.port):
             target = self.registry.classify(host, request.port, request.method, path, websocket=websocket)
         else:

@@ -6,9 +6,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from intelligence.wire.registry import Registry
-
 from intelligence.config import Config, ConfigError
+from intelligence.wire.registry import Registry
 
 
 def mitm_options(config: Config) -> dict[str, Any]:

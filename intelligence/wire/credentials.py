@@ -8,7 +8,7 @@ The user's configuration can only add names (`[redact]` in mitm.toml). What goes
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import unquote_plus
@@ -121,10 +121,13 @@ class Redactor:
                 parts[i] = f"{name}={REDACTED}"
         return base + mark + "".join(parts) + hash_mark + fragment
 
-    def strip_body(self, body: bytes) -> bytes | None:
-        """The JSON body without secrets, or None when it has none (the usual case, decided by byte search alone)."""
+    def strip_body(self, body: bytes, conversation: tuple[int, int] = (0, 0)) -> bytes | None:
+        """The JSON body without secrets, or None when it has none (the usual case, decided by byte search alone).
+        `conversation` is the stretch in which messages stand: what people and tools said is not where clients put keys."""
         assert self._json_gate
-        if not self._json_gate.search(body) and not body.startswith(b'{"value"'):
+        start, end = conversation
+        search = self._json_gate.search
+        if not (search(body, end) or (start and search(body, 0, start)) or body.startswith(b'{"value"')):
             return None
         try:
             value = msgspec.json.decode(body)
@@ -161,9 +164,8 @@ class Redactor:
                 todo.append(value)
         return found
 
-    def credential(self, fields: Fields, path: str = "") -> Credential | None:
-        """What the request authenticates with, from its headers and, failing that, its query."""
-        named = {name.lower(): value for name, value in fields}
+    def credential(self, named: Mapping[bytes, bytes], path: str = "") -> Credential | None:
+        """What the request authenticates with, from its headers (by lower-case name) and, failing that, its query."""
         auth = named.get(b"authorization")
         if auth is not None:
             return self._from_authorization(auth.decode("latin-1"))

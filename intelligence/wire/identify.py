@@ -54,6 +54,7 @@ class Fields:
     system: str = ""
     first_user: str = ""
     keys: frozenset[str] = frozenset()
+    content: tuple[int, int] = (0, 0)  # where in the body the conversation stands: start and end
 
 
 def client_of(user_agent: str) -> tuple[str | None, str | None]:
@@ -83,21 +84,33 @@ class _Body(msgspec.Struct):
 
     model: Any = None
     stream: Any = None
-    messages: msgspec.Raw = msgspec.Raw()
-    input: msgspec.Raw = msgspec.Raw()
-    contents: msgspec.Raw = msgspec.Raw()
-    prompt: msgspec.Raw = msgspec.Raw()
+    messages: list[msgspec.Raw] | str | None = None
+    input: list[msgspec.Raw] | str | None = None
+    contents: list[msgspec.Raw] | str | None = None
+    prompt: list[msgspec.Raw] | str | None = None
     system: msgspec.Raw = msgspec.Raw()
     instructions: msgspec.Raw = msgspec.Raw()
     systemInstruction: msgspec.Raw = msgspec.Raw()
     system_instruction: msgspec.Raw = msgspec.Raw()
     request: msgspec.Raw = msgspec.Raw()  # Gemini CLI wraps its request
-    type: Any = None
+
+
+class _Loose(msgspec.Struct):
+    """For a body whose conversation has a shape nobody documents."""
+
+    model: Any = None
+    stream: Any = None
+    messages: Any = None
+    input: Any = None
+    contents: Any = None
+    prompt: Any = None
 
 
 _decode_body = msgspec.json.Decoder(_Body).decode
-_decode_list = msgspec.json.Decoder(list[msgspec.Raw]).decode
+_decode_loose = msgspec.json.Decoder(_Loose).decode
 _decode = msgspec.json.decode
+_BAD = (msgspec.MsgspecError, RecursionError, UnicodeDecodeError)
+_TURNS = ("messages", "input", "contents", "prompt")
 # Enough for any real preamble; a longer list of system messages would only make the key finer than needed.
 _MAX_LEADING = 8
 
@@ -106,35 +119,51 @@ def read_fields(body: bytes) -> Fields | None:
     """Top-level fields of a JSON request (decoded body). None when it is no JSON object."""
     try:
         top = _decode_body(body)
-    except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError):
-        return None
-    if not any(map(len, (top.messages, top.input, top.contents, top.prompt))) and len(top.request):
+    except _BAD:
+        return _read_loose(body)
+    keys = frozenset(key for key in _TURNS if getattr(top, key) is not None)
+    if not keys and len(top.request):
         inner = read_fields(bytes(top.request))
         if inner is not None:
             inner.model = inner.model or (top.model if isinstance(top.model, str) else None)
+            inner.content = (0, 0)
             return inner
-    fields = Fields(
-        model=top.model if isinstance(top.model, str) and top.model else None,
-        stream=top.stream if isinstance(top.stream, bool) else None,
-        keys=frozenset(k for k in ("messages", "input", "contents", "prompt") if len(getattr(top, k))),
-    )
+    fields = Fields(*_said(top), keys=keys)
     try:
         stated = (top.system, top.instructions, top.systemInstruction, top.system_instruction)
         system = [_text(_decode(raw)) for raw in stated if len(raw)]
-        turns = next((raw for raw in (top.messages, top.input, top.contents, top.prompt) if len(raw)), None)
-        if turns is not None:
+        turns = next((getattr(top, key) for key in _TURNS if key in keys), None)
+        if isinstance(turns, str):
+            fields.first_user = turns
+        elif turns:
             _read_turns(turns, system, fields)
-    except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError):
+            fields.content = _span(body, bytes(turns[0]), bytes(turns[-1]))
+    except _BAD:
         return fields
     fields.system = "\n".join(system)
     return fields
 
 
-def _read_turns(turns: msgspec.Raw, system: list[str], fields: Fields) -> None:
-    if bytes(turns)[:1] != b"[":
-        fields.first_user = _text(_decode(turns))
-        return
-    for raw in _decode_list(turns)[:_MAX_LEADING]:
+def _read_loose(body: bytes) -> Fields | None:
+    try:
+        top = _decode_loose(body)
+    except _BAD:
+        return None
+    return Fields(*_said(top), keys=frozenset(key for key in _TURNS if getattr(top, key) is not None))
+
+
+def _said(top: _Body | _Loose) -> tuple[str | None, bool | None]:
+    model = top.model if isinstance(top.model, str) and top.model else None
+    return model, top.stream if isinstance(top.stream, bool) else None
+
+
+def _span(body: bytes, first: bytes, last: bytes) -> tuple[int, int]:
+    start, end = body.find(first), body.rfind(last)
+    return (start, end + len(last)) if 0 <= start <= end else (0, 0)
+
+
+def _read_turns(turns: list[msgspec.Raw], system: list[str], fields: Fields) -> None:
+    for raw in turns[:_MAX_LEADING]:
         turn = _decode(raw)
         role = turn.get("role", "user") if isinstance(turn, dict) else "user"
         if role in ("system", "developer"):

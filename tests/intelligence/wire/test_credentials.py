@@ -89,6 +89,14 @@ def test_bodies_without_secrets_are_not_copied() -> None:
     assert redactor.strip_body(b'{"client_secret": broken') is None
 
 
+def test_the_conversation_is_passed_over() -> None:
+    body = b'{"messages": [{"content": {"password": "x"}}], "tools": []}'
+    assert redactor.strip_body(body, (body.index(b"[") + 1, body.index(b"]"))) is None
+    assert redactor.strip_body(body) is not None
+    body = b'{"api_key": "x", "messages": [{"content": 1}]}'
+    assert redactor.strip_body(body, (body.index(b"[") + 1, body.index(b"]"))) is not None
+
+
 def test_configured_names_are_added() -> None:
     more = Redactor(b"k" * 32, headers=["X-Mine"], query=["sid"], json_keys=["pin"])
     assert more.strip_headers([(b"x-mine", b"1")]) == [("x-mine", REDACTED)]
@@ -111,16 +119,16 @@ def test_configured_names_are_added() -> None:
     ],
 )
 def test_kind_of_credential(fields: list, path: str, kind: str) -> None:
-    credential = redactor.credential(fields, path)
+    credential = redactor.credential({n.lower(): v for n, v in fields}, path)
     assert credential is not None and credential.kind == kind
 
 
 def test_fingerprint_is_keyed_and_stable() -> None:
-    fields = [(b"x-api-key", b"1")]
+    fields = {b"x-api-key": b"1"}
     other = Redactor(b"o" * 32)
     assert redactor.credential(fields) == redactor.credential(fields)
     assert redactor.credential(fields) != other.credential(fields)
-    assert redactor.credential([]) is None
+    assert redactor.credential({}) is None
 
 
 def test_signature_changes_but_the_access_key_stays() -> None:
