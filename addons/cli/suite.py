@@ -64,6 +64,15 @@ def reachable(address: str) -> str:
     return f"[{host}]:{port}" if ":" in host and not host.startswith("[") else f"{host}:{port}"
 
 
+def listeners(config: Config) -> list[tuple[str, str, int]]:
+    """(setting, host, port) of each port that the suite listens on."""
+    proxy, dashboard = config.proxy, config.dashboard
+    wanted = [("proxy.listen_port", proxy.listen_host, proxy.listen_port)]
+    if proxy.web:
+        wanted.append(("proxy.web_port", "127.0.0.1", proxy.web_port))
+    return [*wanted, ("dashboard.port", dashboard.host, dashboard.port)]
+
+
 def wait_until(condition: Callable[[], bool], seconds: float, step: float = 0.05) -> bool:
     """Whether the condition came true in time."""
     deadline = time.monotonic() + seconds

@@ -12,7 +12,8 @@ from pathlib import Path
 
 import click
 
-from addons.cli import child, ports, suite
+from addons.cli import child, suite
+from addons.cli.checks import port_problem
 from addons.cli.supervise import Service, Supervisor
 from intelligence.config import Config
 
@@ -125,35 +126,16 @@ def refuse_if_running(config: Config) -> None:
 
 def refuse_if_ports_are_taken(config: Config) -> None:
     """Raises `click.ClickException` that says who has a port and which setting moves ours."""
-    proxy, dashboard = config.proxy, config.dashboard
-    wanted = [("proxy.listen_port", proxy.listen_host, proxy.listen_port)]
-    if proxy.web:
-        wanted.append(("proxy.web_port", "127.0.0.1", proxy.web_port))
-    wanted.append(("dashboard.port", dashboard.host, dashboard.port))
     problems = []
     seen: dict[int, str] = {}
-    for setting, host, port in wanted:
+    for setting, host, port in suite.listeners(config):
         if port and port in seen:
             problems.append(f"{setting} and {seen[port]} are both {port}: give one of them another port")
-        elif problem := _port_problem(setting, host, port):
-            problems.append(problem)
+        elif problem := port_problem(setting, host, port):
+            problems.append(": ".join(problem))
         seen[port] = setting
     if problems:
         raise click.ClickException("\n".join(problems))
-
-
-def _port_problem(setting: str, host: str, port: int) -> str | None:
-    section, key = setting.split(".")
-    variable = f"LLMITM_{section}__{key}".upper()
-    change = f"set {key} under [{section}] in mitm.toml, or {variable}"
-    try:
-        if not ports.is_taken(host, port):
-            return None
-    except OSError as e:
-        return f"cannot listen on {host}:{port}: {e.strerror}: {change}"
-    holder = ports.holder(port)
-    by = f" by {holder.command[:100]} (pid {holder.pid})" if holder else ""
-    return f"port {port} is taken{by}: stop that, or {change}"
 
 
 class Printer:
