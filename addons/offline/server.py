@@ -16,6 +16,8 @@ import logging
 import tempfile
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from concurrent.futures import Future
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -74,37 +76,29 @@ def running(
     hostnames: Sequence[str] = (),
 ) -> Iterator[OfflineProvider]:
     """The provider in a thread with its own event loop. Raises OSError if a port is taken."""
-    ready = threading.Event()
-    outcome: list[OfflineProvider | BaseException] = []
-    control: list[tuple[asyncio.AbstractEventLoop, asyncio.Event]] = []
+    started: Future[tuple[OfflineProvider, Callable[[], object]]] = Future()
 
     async def main() -> None:
-        stop = asyncio.Event()
-        control.append((asyncio.get_running_loop(), stop))
+        loop, stop = asyncio.get_running_loop(), asyncio.Event()
         async with serve(tls=tls, host=host, port=port, http_port=http_port, hostnames=hostnames) as provider:
-            outcome.append(provider)
-            ready.set()
+            started.set_result((provider, partial(loop.call_soon_threadsafe, stop.set)))
             await stop.wait()
 
     def body() -> None:
         try:
             asyncio.run(main())
         except OSError as error:
-            outcome.append(error)
-        finally:
-            ready.set()
+            if started.done():
+                raise
+            started.set_exception(error)
 
     thread = threading.Thread(target=body, name="offline-provider", daemon=True)
     thread.start()
-    ready.wait(_START_SECONDS)
-    if not outcome or isinstance(outcome[0], BaseException):
-        raise outcome[0] if outcome else RuntimeError("the offline provider did not start")  # type: ignore[misc]
+    provider, stop = started.result(_START_SECONDS)
     try:
-        yield outcome[0]
+        yield provider
     finally:
-        loop, stop = control[0]
-        with contextlib.suppress(RuntimeError):  # the loop has ended by itself
-            loop.call_soon_threadsafe(stop.set)
+        stop()
         thread.join()
 
 
