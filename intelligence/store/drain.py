@@ -18,6 +18,7 @@ import json
 import logging
 import os
 import sqlite3
+import struct
 from collections.abc import Iterable, Iterator
 from itertools import chain
 from pathlib import Path
@@ -163,7 +164,7 @@ class Drain:
                     self._truncate(raw, call)
         try:
             self._say(batch, run, frame)
-        except (msgspec.MsgspecError, ValueError, IndexError) as e:
+        except (msgspec.MsgspecError, struct.error) as e:
             log.exception("run %s: a %s frame cannot be understood", run, frame.kind.name)
             message = f"a {frame.kind.name} frame cannot be understood: {e}"
             batch.event("frame_unreadable", message, {}, run=run, t_us=frame.t_us, call=_call_id(frame.call))
@@ -273,7 +274,7 @@ class Drain:
             self._keep_open(batch, call)
         positions = [p for p in self._tail.positions.items() if self._committed.get(p[0]) != p[1]]
         done = self._tail.done
-        if not (positions or done or self._touched or batch.closed):
+        if not (positions or done or self._touched or batch.closed or self._gone):
             return
         self._db.execute(f"pragma synchronous = {'full' if done else 'normal'}")
         self._db.execute("begin immediate")

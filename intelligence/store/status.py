@@ -140,6 +140,7 @@ def _read(path: Path) -> Status | None:
     try:
         try:
             fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            fcntl.flock(fd, fcntl.LOCK_UN)
             alive = False
         except BlockingIOError:
             alive = True
