@@ -10,12 +10,12 @@ import hashlib
 import logging
 from collections.abc import Callable, Iterable
 
-from intelligence.wire.encoding import decode_body
 from mitmproxy import connection, http
 
 from addons.call import Call, call_of
 from intelligence.store.journal import EndHead, Headers, JournalWriter, MessageHead, RequestHead, ResponseHead
 from intelligence.wire.credentials import Redactor
+from intelligence.wire.encoding import decode_body
 
 logger = logging.getLogger(__name__)
 
@@ -44,7 +44,7 @@ class Record:
 
     def request(self, flow: http.HTTPFlow) -> None:
         call = call_of(flow)
-        if call is None or flow.error or call.ended:
+        if call is None or flow.error or call.ended or call.recorded:
             return
         self._request(flow, call, flow.request.raw_content or b"")
 

@@ -24,6 +24,8 @@ from intelligence.wire.registry import Registry
 
 # A JSON POST on an unknown path is held back to be read up to this size; larger ones are no chat.
 MAX_GUESSED_BYTES = 32 * 1024 * 1024
+# A call with a body larger than this is streamed through and recorded without it (no provider takes one).
+MAX_CALL_BYTES = 256 * 1024 * 1024
 # Ports on which a tunnel to a bare address may turn out, by its SNI, to be TLS to an LLM host.
 TLS_PORTS = frozenset([443, 8443, 4443])
 _HIDDEN = "llmitm_hidden"
@@ -92,6 +94,7 @@ class Scope:
             target = self.registry.classify_any(request.method, path, websocket=websocket)
         if target:
             begin(flow, target)
+            request.stream = _length(request) > MAX_CALL_BYTES
         elif self._may_be_call(request):
             flow.__dict__[_GUESS] = True
             raise exceptions.AddonHalt
@@ -103,10 +106,7 @@ class Scope:
     def _may_be_call(request: http.Request) -> bool:
         if request.method != "POST" or "json" not in request.headers.get("content-type", "").lower():
             return False
-        try:
-            return 0 < int(request.headers.get("content-length", "0")) <= MAX_GUESSED_BYTES
-        except ValueError:
-            return False
+        return 0 < _length(request) <= MAX_GUESSED_BYTES
 
     @staticmethod
     def _hide(flow: http.HTTPFlow) -> None:
@@ -163,6 +163,12 @@ class Scope:
     def _skip(flow: http.HTTPFlow) -> None:
         if _HIDDEN in flow.__dict__:
             raise exceptions.AddonHalt
+
+
+def _length(request: http.Request) -> int:
+    """Content-Length in bytes; 0 when there is none."""
+    value = request.headers.get("content-length", "")
+    return int(value) if value.isdecimal() else 0
 
 
 def _is_ip(host: str) -> bool:

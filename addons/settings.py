@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from addons.scope import MAX_CALL_BYTES
 from intelligence.config import Config, ConfigError
 from intelligence.wire.registry import Registry
 
@@ -21,6 +22,8 @@ def mitm_options(config: Config) -> dict[str, Any]:
         "connection_strategy": "lazy",
         "upstream_cert": False,
         "http2": proxy.http2,
+        # A request of unknown length is held up to here, then streamed, so that it cannot fill the memory.
+        "stream_large_bodies": str(MAX_CALL_BYTES),
         "tcp_timeout": proxy.idle_timeout_seconds,
         "ssl_verify_upstream_trusted_ca": str(proxy.upstream_ca) if proxy.upstream_ca else None,
         "proxyauth": f"@{proxy.users}" if proxy.users else None,
