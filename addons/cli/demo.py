@@ -54,7 +54,7 @@ def command() -> None:
     click.echo(f"\nRecorded: {summary.describe(used)}")
     if not stored:
         raise click.ClickException(
-            f"not all of it could be stored; see {config.data_dir / 'logs' / 'worker.log'}"
+            f"not all of it could be stored; see {config.data_dir / 'logs' / 'drain.log'}"
         )
     if url := suite.running(config.data_dir).dashboard_url:
         click.echo(f"Look at them: {url}")

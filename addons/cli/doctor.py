@@ -199,7 +199,7 @@ def _streamed_call(client: httpx.Client, provider: OfflineProvider) -> Check:
 
 def _check_record(data_dir: Path) -> Check:
     if not settle(data_dir, SETTLE_SECONDS):
-        said = (data_dir / "logs" / "worker.log").read_text("utf-8", "replace").strip().splitlines()[-3:]
+        said = (data_dir / "logs" / "drain.log").read_text("utf-8", "replace").strip().splitlines()[-3:]
         return Check(
             "record",
             "broken",

@@ -36,7 +36,7 @@ def settle(data_dir: Path, seconds: float, env: Mapping[str, str] | None = None)
 
 def _drain(data_dir: Path, seconds: float, env: Mapping[str, str]) -> bool:
     """Whether a worker of our own got to the end. It does not when another one has started meanwhile."""
-    with open_log(data_dir, "worker").open("ab") as output:
+    with open_log(data_dir, "drain").open("ab") as output:
         process = subprocess.Popen(
             child.command("intelligence", "--drain"),
             env={**env, **as_env({"store__dir": data_dir})},

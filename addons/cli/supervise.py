@@ -87,7 +87,7 @@ class Supervisor:
         try:
             await asyncio.wait_for(process.wait(), self.patience.stop_seconds)
         except TimeoutError:
-            self.say(name, f"did not end within {self.patience.stop_seconds:.0f} s: killed", True)
+            self.say(name, f"did not end within {self.patience.stop_seconds:g} s: killed", True)
             with contextlib.suppress(ProcessLookupError):
                 process.kill()
 

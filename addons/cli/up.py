@@ -139,34 +139,22 @@ def refuse_if_ports_are_taken(config: Config) -> None:
 
 
 class Printer:
-    """Lines of the processes, each with the name of its process before it; also in `logs/<process>.log`, without it."""
+    """What is said, each line with the name of its process before it: on the terminal, and in `logs/up.log`. (The processes keep
+    logs of their own; this one has also what they say when they cannot log.)"""
 
     def __init__(self, data_dir: Path) -> None:
-        self._folder = data_dir / "logs"
-        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self._files: dict[str, RotatingFileHandler] = {}
-        self._colour = None if "NO_COLOR" not in os.environ else False
+        path = data_dir / "logs" / "up.log"
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._file = RotatingFileHandler(path, maxBytes=LOG_BYTES, backupCount=LOG_FILES, encoding="utf-8")
+        self._colour = False if "NO_COLOR" in os.environ else None
 
     def __call__(self, name: str, line: str, is_ours: bool) -> None:
         prefix = click.style(f"{name:<9} │ ", fg=COLOURS[name])
-        try:
-            self._print(prefix + (click.style(line, bold=True) if is_ours else line))
-        finally:
-            self._file(name).emit(logging.makeLogRecord({"msg": line}))
+        self._file.emit(logging.makeLogRecord({"msg": f"{name:<9} {line}"}))
+        self.plain(prefix + (click.style(line, bold=True) if is_ours else line))
 
     def plain(self, text: str) -> None:
-        self._print(text)
-
-    def _print(self, text: str) -> None:
         try:
             click.echo(text, color=self._colour)
         except OSError:  # the terminal has gone; the log file has not
             sys.stdout = open(os.devnull, "w")  # noqa: SIM115, PTH123
-
-    def _file(self, name: str) -> RotatingFileHandler:
-        if name not in self._files:
-            path = self._folder / f"{name}.log"
-            self._files[name] = RotatingFileHandler(
-                path, maxBytes=LOG_BYTES, backupCount=LOG_FILES, encoding="utf-8"
-            )
-        return self._files[name]
