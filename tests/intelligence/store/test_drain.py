@@ -3,7 +3,7 @@ import os
 import random
 import shutil
 import sqlite3
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 
 import msgspec
@@ -546,10 +546,8 @@ def replay(folder, files, plan):
                     raise sqlite3.OperationalError("database or disk is full")
 
                 m.setattr(Batch, "store", fail)
-                try:
+                with suppress(sqlite3.OperationalError):
                     worker.step()
-                except sqlite3.OperationalError:
-                    pass
         worker.close()
         db.close()
         db = open_database(folder / "traffic.db")
