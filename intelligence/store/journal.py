@@ -11,7 +11,8 @@ that pass for a frame when a reader looks for the next sound one behind a damage
 
 Bodies are msgpack of the `*Head` structs below, raw bytes, or both (`REQUEST`, `MESSAGE`: u32 length of head, head, bytes).
 `write(2)` without fsync: a killed process loses nothing that was written, a power cut may lose the last seconds. A write that
-fails (full disk) leaves no half frame behind, is counted, and the count is written as soon as writing works again.
+fails (full disk) leaves no half frame behind, is counted, and the count is written as soon as writing works again, followed
+by how the calls ended that did so meanwhile.
 Frames never hold a credential: `RequestHead` and `ResponseHead` arrive here already stripped.
 """
 
@@ -145,8 +146,23 @@ class CloseHead(msgspec.Struct, omit_defaults=True):
     reason: str  # "rotated": the run goes on in the next segment; "stopped": it ended in order
 
 
-_encode = msgspec.msgpack.Encoder().encode
+_encoder = msgspec.msgpack.Encoder().encode
 _decode_any = msgspec.msgpack.Decoder(dict[str, Any]).decode
+
+
+def _encode(head: msgspec.Struct) -> bytes:
+    try:
+        return _encoder(head)
+    except UnicodeEncodeError:  # bytes of a header or path that are no UTF-8, as lone surrogates
+        return _encoder(_sound(msgspec.to_builtins(head, builtin_types=(bytes,))))
+
+
+def _sound(value: Any) -> Any:
+    if isinstance(value, str):
+        return value.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+    if isinstance(value, dict):
+        return {_sound(key): _sound(item) for key, item in value.items()}
+    return [_sound(item) for item in value] if isinstance(value, list | tuple) else value
 
 
 class JournalWriter:
@@ -163,6 +179,7 @@ class JournalWriter:
         self.dropped_frames = 0
         self.dropped_bytes = 0
         self._unreported = DropsHead(0, 0, "")
+        self._late_ends: list[tuple[CallId, list[bytes], int]] = []
         self._segment_bytes = segment_bytes
         self._version = version
         self._fd = -1
@@ -226,22 +243,34 @@ class JournalWriter:
             if self._spoilt:
                 self._replace()
                 frame = _frame(self._marker, kind, call, body)
-            if self._unreported.frames:
-                drops, self._unreported = self._unreported, DropsHead(0, 0, "")
-                try:
-                    self._write(_frame(self._marker, Kind.DROPS, NO_CALL, [_encode(drops)]))
-                except OSError:
-                    self._unreported = drops
-                    raise
+            if self._unreported.frames or self._late_ends:
+                self._catch_up()
             self._write(frame)
         except OSError as e:
-            self._drop(call, sum(map(len, frame)), str(e))
+            if kind is Kind.END and len(self._late_ends) < self.MAX_DROPPED_CALLS:
+                self._late_ends.append((call, body, time.time_ns() // 1000))
+            else:
+                self._drop(call, sum(map(len, frame)), str(e))
             return False
         if self._size >= self._segment_bytes:
             # A full disk may have no room for a new segment; this one then grows on.
             with contextlib.suppress(OSError):
                 self._rotate()
         return True
+
+    def _catch_up(self) -> None:
+        """Tell what was dropped. How a call ended is small and kept until it can be written, or it would stay pending."""
+        if self._unreported.frames:
+            drops, self._unreported = self._unreported, DropsHead(0, 0, "")
+            try:
+                self._write(_frame(self._marker, Kind.DROPS, NO_CALL, [_encode(drops)]))
+            except OSError:
+                self._unreported = drops
+                raise
+        while self._late_ends:
+            call, body, t_us = self._late_ends[0]
+            self._write(_frame(self._marker, Kind.END, call, body, t_us))
+            del self._late_ends[0]
 
     def _write(self, frame: list[bytes]) -> None:
         size = sum(map(len, frame))
@@ -290,8 +319,8 @@ class JournalWriter:
             drops.calls.append(call)
 
 
-def _frame(marker: bytes, kind: Kind, call: bytes, body: list[bytes]) -> list[bytes]:
-    head = _PAYLOAD.pack(kind, call, time.time_ns() // 1000)
+def _frame(marker: bytes, kind: Kind, call: bytes, body: list[bytes], t_us: int | None = None) -> list[bytes]:
+    head = _PAYLOAD.pack(kind, call, time.time_ns() // 1000 if t_us is None else t_us)
     crc = zlib.crc32(head)
     length = len(head)
     for part in body:

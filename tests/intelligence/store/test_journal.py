@@ -159,6 +159,36 @@ def test_a_full_disk_is_counted_and_told(tmp_path, monkeypatch):
     assert chunk.body == b"z"
 
 
+def test_how_a_call_ended_is_written_once_there_is_room(tmp_path, monkeypatch):
+    journal = JournalWriter(tmp_path)
+    call = uuid7()
+    journal.request(call, REQUEST, b"{}")
+    with monkeypatch.context() as m:
+        m.setattr(os, "writev", Disk(room=0))
+        journal.chunk(call, b"lost")
+        assert not journal.end(call, EndHead("complete"))
+    assert journal.dropped_frames == 1
+    journal.event("reload", "later")
+    journal.close()
+    (path,) = segments(tmp_path)
+    read = frames(path)
+    assert [f.kind.name for f in read] == ["REQUEST", "DROPS", "END", "EVENT", "CLOSE"]
+    assert read[2].call == call
+    assert read[0].t_us <= read[2].t_us <= read[1].t_us
+
+
+def test_bytes_that_are_no_text_are_written_all_the_same(tmp_path):
+    journal = JournalWriter(tmp_path)
+    raw = b"caf\xe9".decode("utf-8", "surrogateescape")
+    assert journal.response(uuid7(), ResponseHead(200, raw, "HTTP/1.1", [("x-name", raw), ("a", "b")]))
+    assert journal.event("odd", raw, {"path": [raw, 1, None, b"\xff"]})
+    journal.close()
+    response, event, _ = frames(segments(tmp_path)[0])
+    head = msgspec.msgpack.decode(response.body, type=ResponseHead)
+    assert (head.reason, head.headers) == ("caf\ufffd", [("x-name", "caf\ufffd"), ("a", "b")])
+    assert msgspec.msgpack.decode(event.body)["data"] == {"path": ["caf\ufffd", 1, None, b"\xff"]}
+
+
 def test_a_run_keeps_its_lock_when_a_spoilt_segment_cannot_be_replaced(tmp_path, monkeypatch):
     journal = JournalWriter(tmp_path)
     call = uuid7()
