@@ -159,7 +159,7 @@ def _encode(head: msgspec.Struct) -> bytes:
 
 def _sound(value: Any) -> Any:
     if isinstance(value, str):
-        return value.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+        return value.encode("utf-8", "replace").decode()
     if isinstance(value, dict):
         return {_sound(key): _sound(item) for key, item in value.items()}
     return [_sound(item) for item in value] if isinstance(value, list | tuple) else value
