@@ -29,6 +29,7 @@ from mitmproxy.master import Master
 from mitmproxy.proxy import context
 
 from addons import ca, patches
+from addons.live import Trim
 from addons.pipeline import Parts, pipeline
 from addons.reload import Reload
 from addons.report import ListenError, Report, why_not_listening
@@ -81,7 +82,9 @@ def build(config: Config, parts: Parts) -> Master:
         master = WebMaster(opts, base_addons(), pipeline(parts), closing_addons(), config.proxy)
     else:
         master = Master(opts)
-        master.addons.add(*base_addons(), *pipeline(parts), *closing_addons(), errorcheck.ErrorCheck())
+        master.addons.add(
+            *base_addons(), *pipeline(parts), Trim(), *closing_addons(), errorcheck.ErrorCheck()
+        )
     try:
         opts.update(**settings)
     except (exceptions.OptionsError, KeyError, TypeError, OSError, ValueError) as e:

@@ -37,13 +37,19 @@ HEADERS = {
 AWS = f"AWS4-HMAC-SHA256 Credential={canary('aws-key')}/20260101/us-east-1/bedrock/aws4_request, Signature={canary('aws-signature')}"
 QUERY = f"/v1/chat/completions?key={quote(canary('query'), safe='')}&X-Amz-Signature={quote(canary('query-signature'))}"
 MCP = (
-    b'{"model": "m", "input": "hi", "tools": [{"type": "mcp", "authorization": "' + canary("mcp").encode() + b'",'
+    b'{"model": "m", "input": "hi", "tools": [{"type": "mcp", "authorization": "'
+    + canary("mcp").encode()
+    + b'",'
     b' "headers": {"Authorization": "Bearer ' + canary("mcp-header").encode() + b'"}}]}'
 )
 
 
 async def test_no_canary_of_any_kind_is_written(upstream: Upstream, tmp_path: Path) -> None:
-    answer = b"HTTP/1.1 200 OK\r\nset-cookie: s=" + canary("set-cookie").encode() + b"\r\ncontent-length: 2\r\n\r\n{}"
+    answer = (
+        b"HTTP/1.1 200 OK\r\nset-cookie: s="
+        + canary("set-cookie").encode()
+        + b"\r\ncontent-length: 2\r\n\r\n{}"
+    )
     settings = {"redact__headers": ["x-my-own-token"], "log__level": "debug"}
     with proxy_process(tmp_path, upstream, **settings) as proxy:
         upstream.handler = script(answer)
@@ -58,23 +64,31 @@ async def test_no_canary_of_any_kind_is_written(upstream: Upstream, tmp_path: Pa
         upstream.handler = _client_secret
         await _post(proxy, "/v1/realtime/client_secrets", b"{}")
         seen = b"".join(exchange.raw for exchange in upstream.exchanges)
-        assert all(canary(kind).encode() in seen for kind in ("bearer", "cookie", "mcp", "websocket", "aws-signature")), "sent untouched"
+        assert all(
+            canary(kind).encode() in seen
+            for kind in ("bearer", "cookie", "mcp", "websocket", "aws-signature")
+        ), "sent untouched"
     assert not found(tmp_path), "in the journal or the logs"
     drain(tmp_path, **settings)
     assert len(calls(tmp_path)) >= len(HEADERS) + 4
     assert not found(tmp_path), "in the database"
 
 
-async def _post(proxy, path: str, body: bytes, *headers: tuple[str, str]) -> None:  # noqa: ANN001
+async def _post(proxy, path: str, body: bytes, *headers: tuple[str, str]) -> None:
     wire = await client.connect(proxy.address, "api.openai.com", ca_file=proxy.ca_file)
-    fields = [("Host", "api.openai.com"), ("content-type", "application/json"), ("content-length", str(len(body))), *headers]
+    fields = [
+        ("Host", "api.openai.com"),
+        ("content-type", "application/json"),
+        ("content-length", str(len(body))),
+        *headers,
+    ]
     head = f"POST {path} HTTP/1.1\r\n" + "".join(f"{n}: {v}\r\n" for n, v in fields) + "\r\n"
     await wire.send(head.encode() + body)
     await http1.read_message(wire, answer_to=b"POST")
     await wire.close()
 
 
-async def _proxy_authorization(proxy) -> None:  # noqa: ANN001
+async def _proxy_authorization(proxy) -> None:
     wire = await client.plain(proxy.address)
     await wire.send(
         b"POST http://llm.example/v1/chat/completions HTTP/1.1\r\nHost: llm.example\r\ncontent-type: application/json\r\n"
@@ -93,11 +107,15 @@ async def _realtime(exchange: Exchange) -> None:
     await exchange.wire.close()
 
 
-async def _talk(proxy) -> None:  # noqa: ANN001
+async def _talk(proxy) -> None:
     wire = await client.connect(proxy.address, "api.openai.com", ca_file=proxy.ca_file)
     protocol = f"realtime, openai-insecure-api-key.{canary('websocket')}".encode()
-    await websocket.open_as_client(wire, "api.openai.com", "/v1/realtime?model=m", (b"Sec-WebSocket-Protocol", protocol))
-    assert canary("client-secret").encode() in (await websocket.read_message(wire)).payload, "handed on untouched"
+    await websocket.open_as_client(
+        wire, "api.openai.com", "/v1/realtime?model=m", (b"Sec-WebSocket-Protocol", protocol)
+    )
+    assert canary("client-secret").encode() in (await websocket.read_message(wire)).payload, (
+        "handed on untouched"
+    )
     await wire.send(websocket.frame(b'{"type": "response.create"}', mask=True))
     await wire.some()
     await wire.close()
@@ -105,14 +123,23 @@ async def _talk(proxy) -> None:  # noqa: ANN001
 
 async def _client_secret(exchange: Exchange) -> None:
     body = b'{"value": "ek_' + canary("ephemeral").encode() + b'", "session": {"type": "realtime"}}'
-    await exchange.wire.send(b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n" % len(body) + body)
+    await exchange.wire.send(
+        b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n" % len(body) + body
+    )
 
 
 def found(folder: Path) -> list[str]:
     """Where a canary stands, in any file, in any of its usual spellings; compressed blobs are opened."""
     plain = CANARY.encode()
-    spellings = {plain, quote(CANARY, safe="").encode(), quote(CANARY).encode(), CANARY.replace("/", "\\/").encode()}
-    for shift in range(3):  # base64 of the canary at each alignment, without the characters its neighbours decide
+    spellings = {
+        plain,
+        quote(CANARY, safe="").encode(),
+        quote(CANARY).encode(),
+        CANARY.replace("/", "\\/").encode(),
+    }
+    for shift in range(
+        3
+    ):  # base64 of the canary at each alignment, without the characters its neighbours decide
         spellings.add(base64.b64encode(b"x" * shift + plain)[4 if shift else 0 : -4])
     hits = []
     for path in (p for p in folder.rglob("*") if p.is_file() and p.suffix not in (".pem",)):

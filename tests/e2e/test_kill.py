@@ -21,21 +21,34 @@ MOMENTS = 20
 
 
 def request_body(mark: str, *, stream: bool) -> bytes:
-    return json.dumps({"model": "m", "stream": stream, "messages": [{"role": "user", "content": mark}]}).encode()
+    return json.dumps(
+        {"model": "m", "stream": stream, "messages": [{"role": "user", "content": mark}]}
+    ).encode()
 
 
 def event(text: str) -> bytes:
-    return b"data: " + json.dumps({"model": "m", "choices": [{"index": 0, "delta": {"content": text}}]}).encode() + b"\n\n"
+    return (
+        b"data: "
+        + json.dumps({"model": "m", "choices": [{"index": 0, "delta": {"content": text}}]}).encode()
+        + b"\n\n"
+    )
 
 
 async def answer(exchange: Exchange) -> None:
     """Streams when asked to, a few words at a time."""
     asked = json.loads(exchange.request.body)
     if not asked["stream"]:
-        body = json.dumps({"model": "m", "choices": [{"message": {"content": "ok"}, "finish_reason": "stop"}]}).encode()
-        await exchange.wire.send(b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n" % len(body) + body)
+        body = json.dumps(
+            {"model": "m", "choices": [{"message": {"content": "ok"}, "finish_reason": "stop"}]}
+        ).encode()
+        await exchange.wire.send(
+            b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n" % len(body)
+            + body
+        )
         return
-    await exchange.wire.send(b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n")
+    await exchange.wire.send(
+        b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n"
+    )
     for n in range(40):
         piece = event(f"w{n} ")
         await exchange.wire.send(b"%x\r\n%b\r\n" % (len(piece), piece))
@@ -50,7 +63,7 @@ class Load:
         self.whole: dict[str, bytes] = {}
         self.partial: dict[str, bytes] = {}
 
-    async def run(self, proxy, name: str, rng: random.Random) -> None:  # noqa: ANN001
+    async def run(self, proxy, name: str, rng: random.Random) -> None:
         number = 0
         while True:
             number += 1
@@ -71,9 +84,11 @@ class Load:
                 return
 
 
-async def under_load(proxy, seed: int, seconds: float) -> Load:  # noqa: ANN001
+async def under_load(proxy, seed: int, seconds: float) -> Load:
     load, rng = Load(), random.Random(seed)
-    tasks = [asyncio.create_task(load.run(proxy, f"s{seed}c{i}", random.Random(rng.random()))) for i in range(6)]
+    tasks = [
+        asyncio.create_task(load.run(proxy, f"s{seed}c{i}", random.Random(rng.random()))) for i in range(6)
+    ]
     await asyncio.sleep(seconds)
     proxy.kill()
     await asyncio.wait(tasks, timeout=10)
@@ -109,7 +124,9 @@ async def test_a_killed_proxy_loses_nothing_that_was_delivered(upstream: Upstrea
         if chunks:
             row, raw = stored[mark]
             assert row["state"] in ("interrupted", "complete")
-            assert dechunked(chunks) == raw[: len(dechunked(chunks))], "every byte of a cut stream the client got"
+            assert dechunked(chunks) == raw[: len(dechunked(chunks))], (
+                "every byte of a cut stream the client got"
+            )
 
 
 def dechunked(data: bytes) -> bytes:
@@ -137,6 +154,14 @@ async def test_a_killed_worker_neither_loses_nor_doubles(upstream: Upstream, tmp
         await asyncio.wait(tasks, timeout=10)
     drain(tmp_path)
     rows = calls(tmp_path)
-    assert len({row["id"] for row in rows}) == len(rows) == len({json.loads(e.request.body)["messages"][0]["content"] for e in upstream.exchanges})
+    assert (
+        len({row["id"] for row in rows})
+        == len(rows)
+        == len({json.loads(e.request.body)["messages"][0]["content"] for e in upstream.exchanges})
+    )
     assert sum(row["state"] == "complete" for row in rows) >= len(load.whole)
-    assert all(row["text"] == "".join(f"w{n} " for n in range(40)) for row in rows if row["stream"] and row["state"] == "complete")
+    assert all(
+        row["text"] == "".join(f"w{n} " for n in range(40))
+        for row in rows
+        if row["stream"] and row["state"] == "complete"
+    )

@@ -70,7 +70,9 @@ JSON = b"content-type: application/json\r\n"
 NO_CALLS = [
     b"GET /v1/models HTTP/1.1\r\nHost: api.openai.com\r\n\r\n",
     b"POST /v1/files HTTP/1.1\r\nHost: api.openai.com\r\ncontent-type: multipart/form-data\r\ncontent-length: 2\r\n\r\nhi",
-    b"POST /v1/telemetry HTTP/1.1\r\nHost: api.openai.com\r\n" + JSON + b'content-length: 10\r\n\r\n{"a": [1]}',
+    b"POST /v1/telemetry HTTP/1.1\r\nHost: api.openai.com\r\n"
+    + JSON
+    + b'content-length: 10\r\n\r\n{"a": [1]}',
 ]
 
 
