@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from datasette.app import Datasette
 from datasette.permissions import Action, PermissionSQL
+from datasette.utils.asgi import Request
 from jinja2 import Environment
 from pluggy import HookimplMarker
 
-from datasette_plugins import access, call, cells, dashboard, home, live, traffic, units
+from datasette_plugins import access, call, cells, dashboard, errors, home, live, traffic, units
 from datasette_plugins.guard import App, guard
+
+if TYPE_CHECKING:
+    from datasette.app import Datasette
 
 hookimpl = HookimplMarker("datasette")
 
@@ -39,7 +42,7 @@ def asgi_wrapper(datasette: Datasette) -> Any:
     here = dashboard.of(datasette)
 
     def wrap(app: App) -> App:
-        return guard(app, here.hosts) if here else app
+        return guard(here.traffic.before(app, datasette), here.hosts) if here else app
 
     return wrap
 
@@ -90,3 +93,13 @@ def extra_css_urls(template: str | None, datasette: Datasette) -> list[str]:
 @hookimpl
 def render_cell(value: Any, column: str, table: str | None, database: str, datasette: Datasette) -> Any:
     return cells.render(datasette, database, table, column, value) if dashboard.of(datasette) else None
+
+
+@hookimpl(tryfirst=True)
+def forbidden(datasette: Datasette, request: Request, message: str) -> Any:
+    return errors.page(datasette, request, 403, message) if dashboard.of(datasette) else None
+
+
+@hookimpl(tryfirst=True)
+def handle_exception(datasette: Datasette, request: Request, exception: BaseException) -> Any:
+    return errors.respond(datasette, request, exception) if dashboard.of(datasette) else None

@@ -8,14 +8,16 @@ everything and change nothing: only the worker writes the record.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from datasette.app import Datasette
 from datasette.permissions import Action, PermissionSQL
 from datasette.utils.asgi import Request, Response
 
 from datasette_plugins.guard import STRICT_CSP, Receive, Send
 from datasette_plugins.traffic import DATABASE
+
+if TYPE_CHECKING:
+    from datasette.app import Datasette
 
 SEE_CALLS = Action(name="see-calls", description="See calls: counts, requests, answers")
 LOCAL_USER = {"id": "local"}
@@ -25,8 +27,8 @@ SQL_HERE = (
     """select :llmitm_database as parent, null as child, 1 as allow, 'the user of this machine' as reason"""
 )
 
-Page = Callable[[Datasette, Request], Awaitable[Response]]
-Stream = Callable[[Datasette, Request, Send, Receive], Awaitable[None]]
+type Page = Callable[[Datasette, Request], Awaitable[Response]]
+type Stream = Callable[[Datasette, Request, Send, Receive], Awaitable[None]]
 
 
 def rules(actor: dict[str, Any] | None, action: str) -> PermissionSQL | None:

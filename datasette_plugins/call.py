@@ -8,17 +8,19 @@ from __future__ import annotations
 import json
 import sqlite3
 import time
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from datasette.app import Datasette
 from datasette.utils.asgi import NotFound, Request, Response
+from intelligence.wire.answer import AnswerReader
+from intelligence.wire.request import read_request
 
 from datasette_plugins import calls, conversation, dashboard, record, units
 from datasette_plugins.access import page
 from datasette_plugins.guard import RAW_CSP
 from datasette_plugins.profile import profile
-from intelligence.wire.answer import AnswerReader
-from intelligence.wire.request import read_request
+
+if TYPE_CHECKING:
+    from datasette.app import Datasette
 
 RAW_BYTES = 64_000_000
 # What a raw body is shown as on the page itself.

@@ -24,9 +24,9 @@ PREVIEW = 160
 
 
 def row(call: Mapping[str, Any]) -> dict[str, Any]:
-    """Display strings of one call; `id`, `state`, `started_at` (ms) and `sort` are for the page's own use."""
-    running = call["state"] == "pending"
-    missing = "…" if running else units.UNKNOWN
+    """Display strings of one call; `id`, `state` and `started_at` (ms) are for the page's own use."""
+    # What an ended answer lacks is unknown; one that still runs has not said it yet, and a failed one has nothing to say.
+    missing = {"pending": "…", "error": "–", "blocked": "–"}.get(call["state"], units.UNKNOWN)
     return {
         "id": call["id"],
         "state": call["state"],

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from datasette.app import Datasette
 from markupsafe import Markup, escape
 
 from datasette_plugins import units
 from datasette_plugins.traffic import DATABASE
+
+if TYPE_CHECKING:
+    from datasette.app import Datasette
 
 CALL_IDS = {("calls", "id"), ("requests", "id"), ("events", "call")}
 TIMES = {("calls", "started_at"), ("requests", "started_at"), ("events", "at")}

@@ -21,12 +21,13 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
-
-from datasette.app import Datasette
+from typing import TYPE_CHECKING, Any
 
 from datasette_plugins import calls, health, queries, summary
 from datasette_plugins.traffic import FileId, connect, file_id
+
+if TYPE_CHECKING:
+    from datasette.app import Datasette
 
 log = logging.getLogger(__name__)
 

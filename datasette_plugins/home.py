@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import sqlite3
 import time
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from datasette.app import Datasette
 from datasette.utils.asgi import Request, Response
 
 from datasette_plugins import calls, dashboard, queries, summary
 from datasette_plugins.access import page
 from datasette_plugins.feed import LATEST_CALLS
+
+if TYPE_CHECKING:
+    from datasette.app import Datasette
 
 
 @page

@@ -11,15 +11,17 @@ import asyncio
 import json
 import sqlite3
 import time
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from datasette.app import Datasette
 from datasette.utils.asgi import Request
 
 from datasette_plugins import dashboard, summary
 from datasette_plugins.access import stream
 from datasette_plugins.feed import SUMMARY_SECONDS, Feed
 from datasette_plugins.guard import Receive, Send
+
+if TYPE_CHECKING:
+    from datasette.app import Datasette
 
 STREAM_SECONDS = 30.0
 RECONNECT_MS = 250

@@ -68,6 +68,8 @@ class PortTaken(Exception):
 def build(data_dir: Path, hosts: frozenset[str]) -> Datasette:
     """A dashboard over `data_dir` that answers to `hosts`. Must be called in the event loop it will run in."""
     _register_plugin()
+    if pm.has_plugin("datasette.handle_exception"):
+        pm.unregister(name="datasette.handle_exception")  # it logs local variables; see `errors`
     datasette = Datasette(
         files=[],
         settings=SETTINGS,
@@ -97,12 +99,13 @@ def _register_plugin() -> None:
 
 
 def listen(host: str, port: int) -> socket.socket:
-    """A bound socket. Raises `PortTaken`."""
+    """A listening socket. Raises `PortTaken`."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     listener = socket.socket(family, socket.SOCK_STREAM)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind((host, port))
+        listener.listen()  # who connects before the server runs waits for it
     except OSError as e:
         listener.close()
         raise PortTaken(

@@ -11,11 +11,15 @@ import logging
 import sqlite3
 from contextlib import closing
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from datasette.app import Datasette
 from datasette.database import Database
 
 from datasette_plugins import queries
+from datasette_plugins.guard import App, Message, Receive, Send
+
+if TYPE_CHECKING:
+    from datasette.app import Datasette
 
 log = logging.getLogger(__name__)
 
@@ -69,3 +73,13 @@ class Traffic:
                 self._attached = found
                 log.info("reading %s", self.path)
         return datasette.databases.get(DATABASE)
+
+    def before(self, app: App, datasette: Datasette) -> App:
+        """`app`, with the database attached as it is at each request: Datasette's own pages do not ask."""
+
+        async def attached_first(scope: Message, receive: Receive, send: Send) -> None:
+            if scope["type"] == "http":
+                self.attached(datasette)
+            await app(scope, receive, send)
+
+        return attached_first

@@ -1,0 +1,60 @@
+"""What a reader sees, and the log says, when a page cannot be given.
+
+Datasette's own handler prints every exception with the local variables of each frame: prompts and headers would land in the log,
+for a mere 404 too. It is switched off (`server.build`), and this one takes its place: JSON for `.json`, our frame for
+people, and in the log the traceback of what is our mistake, without values.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, Any
+
+from datasette.utils.asgi import Base400, Request, Response
+from datasette.views.base import DatasetteError
+
+from datasette_plugins.guard import STRICT_CSP
+
+if TYPE_CHECKING:
+    from datasette.app import Datasette
+
+log = logging.getLogger(__name__)
+
+TITLES = {
+    400: "This request cannot be understood",
+    403: "This may not be seen or changed here",
+    404: "There is no such page",
+    500: "Something went wrong here",
+}
+
+
+async def respond(datasette: Datasette, request: Request, exception: BaseException) -> Response:
+    """The answer for an exception that a page, ours or Datasette's, raised."""
+    if isinstance(exception, Base400):
+        return await page(
+            datasette, request, exception.status, str(exception.args[0] if exception.args else "")
+        )
+    if isinstance(exception, DatasetteError):
+        # Its message may be HTML with parts of the query in it.
+        plain = exception.plain_message or ("" if exception.message_is_html else exception.message)
+        return await page(datasette, request, exception.status, plain, exception.title)
+    log.error("%s %s failed", request.method, request.path, exc_info=exception)
+    return await page(datasette, request, 500, "The log of the dashboard says more.")
+
+
+async def page(
+    datasette: Datasette, request: Request, status: int, message: str, title: str | None = None
+) -> Response:
+    path = request.path.partition("?")[0]
+    if path.endswith(".json") or "application/json" in request.headers.get("accept", ""):
+        return Response.error(message, status)
+    context: dict[str, Any] = {
+        "status": status,
+        "title": title or TITLES.get(status, "Error"),
+        "message": message,
+    }
+    return Response.html(
+        await datasette.render_template("llmitm_error.html", context, request=request),
+        status=status,
+        headers={"content-security-policy": STRICT_CSP},
+    )

@@ -1,0 +1,245 @@
+"""The pages in a real browser, from a real dashboard process: what is seen, what runs, what is loaded."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import sqlite3
+from collections.abc import AsyncIterator, Iterator
+from contextlib import closing
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+from playwright.async_api import Browser, Page, async_playwright, expect
+
+from tests.datasette_plugins import records
+from tests.rig.processes import Process, environment, process
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+ARGUMENTS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+SIZES = {"desktop": (1360, 900), "phone": (390, 844)}
+
+
+@dataclass
+class Watched:
+    """A page, and everything about it that should not be."""
+
+    page: Page
+    faults: list[str] = field(default_factory=list)
+
+
+@pytest.fixture(scope="module")
+def dashboard(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Process]:
+    folder = tmp_path_factory.mktemp("dashboard")
+    env = environment(folder, dashboard__port=0)
+    with process(folder, "dashboard", ["-m", "datasette_plugins"], env) as started:
+        yield started
+
+
+@pytest.fixture(scope="module")
+def db(dashboard: Process) -> Iterator[sqlite3.Connection]:
+    with closing(records.make(dashboard.data_dir)) as connection:
+        yield connection
+
+
+@pytest.fixture(scope="module")
+def base(dashboard: Process) -> str:
+    return f"http://{dashboard.status.addresses['dashboard']}"
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def browser() -> AsyncIterator[Browser]:
+    executable = shutil.which("chromium")
+    if executable is None and not os.environ.get("CI"):
+        pytest.skip("chromium is not installed")
+    async with async_playwright() as playwright:
+        launched = await playwright.chromium.launch(executable_path=executable, args=ARGUMENTS)
+        yield launched
+        await launched.close()
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def open_page(browser: Browser, base: str) -> AsyncIterator[object]:
+    """Opens a path in a size and colour scheme. At the end no page may have had a fault."""
+    opened: list[Watched] = []
+
+    async def open_page(path: str, size: str = "desktop", scheme: str = "light") -> Page:
+        width, height = SIZES[size]
+        context = await browser.new_context(
+            viewport={"width": width, "height": height},
+            color_scheme=scheme,  # type: ignore[arg-type]
+        )
+        page = await context.new_page()
+        watched = Watched(page)
+        opened.append(watched)
+        page.on(
+            "console", lambda m: watched.faults.append(m.text) if m.type in ("error", "warning") else None
+        )
+        page.on("pageerror", lambda e: watched.faults.append(str(e)))
+        page.on("dialog", lambda d: watched.faults.append(f"dialog {d.message}"))
+        page.on(
+            "request",
+            lambda r: None if r.url.startswith((base, "data:")) else watched.faults.append(r.url),
+        )
+        await page.goto(base + path)
+        return page
+
+    yield open_page
+    for watched in opened:
+        assert watched.faults == [], watched.page.url
+        await watched.page.context.close()
+
+
+async def overflow(page: Page) -> int:
+    return await page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+
+
+async def test_a_first_visit(open_page, base: str) -> None:
+    """Before the worker has made anything; then the first call arrives by itself."""
+    page = await open_page("/")
+    await expect(page.get_by_role("heading", name="No calls yet")).to_be_visible()
+    await expect(page.get_by_text("llmitm exec -- claude")).to_be_visible()
+    await expect(page.locator("#problems")).to_contain_text("The proxy is not running")
+    await expect(page.locator("#live")).to_have_text("live")
+
+
+async def test_calls_appear_and_change_while_one_looks(open_page, db: sqlite3.Connection) -> None:
+    page = await open_page("/")
+    await expect(page.locator("#live")).to_have_text("live")
+    call_id = records.add_call(db, state="pending", client="claude-code")
+    row = page.locator(f'tr[data-id="{call_id}"]')
+    await expect(row).to_contain_text("running")
+    await expect(row).to_contain_text("claude-code")
+    await expect(page.locator("#start")).to_be_hidden()
+
+    db.execute("update requests set state = 'complete' where id = ?", (call_id,))
+    db.execute(
+        "insert into responses (request, body_redacted, status_code, text, output_tokens, model) "
+        "select seq, 0, 200, 'It is done.', 4321, 'gpt-5-2026' from requests where id = ?",
+        (call_id,),
+    )
+    await expect(row).to_contain_text("complete")
+    await expect(row).to_contain_text("It is done.")
+    await expect(row).to_contain_text("4,321")
+    await expect(page.locator('#figures [data-f="calls"]')).to_have_text("1")
+    await expect(page.locator("#model-rows")).to_contain_text("gpt-5-2026")
+
+    newer = records.add_call(db)
+    await expect(page.locator("#call-rows tr").first).to_have_attribute("data-id", newer)
+    assert await page.locator("#call-rows tr").count() == 2
+
+    await row.click()
+    await expect(page.get_by_role("heading", name="Answer")).to_be_visible()
+    assert page.url.endswith(call_id)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("size", SIZES)
+async def test_pages_in_every_size(open_page, db: sqlite3.Connection, size: str, scheme: str) -> None:
+    for state in ("complete", "error", "aborted", "blocked", "interrupted", "pending"):
+        records.add_call(db, state=state, model="a-model-with-a-very-long-name-" * 4, response_model=None)
+    call_id = records.add_call(
+        db,
+        request={
+            "model": "gpt-5",
+            "messages": [{"role": "user", "content": "word" * 2000}],
+            "temperature": 1,
+        },
+        answer=[(n * 10, b"data: {}\n\n") for n in range(50)],
+        tool_calls=json.dumps([{"id": "1", "name": "Bash", "arguments": '{"command": "' + "x" * 500 + '"}'}]),
+    )
+    page = await open_page("/", size, scheme)
+    await expect(page.locator("#call-rows tr").first).to_be_visible()
+    assert await overflow(page) <= 0
+    page = await open_page(f"/-/calls/{call_id}", size, scheme)
+    await expect(page.locator(".profile .line")).to_be_visible()
+    for summary in await page.locator("details > summary").all():
+        if await summary.is_visible():
+            await summary.click()
+    assert await overflow(page) <= 0
+    background = await page.evaluate("getComputedStyle(document.body).backgroundColor")
+    assert (background == "rgb(21, 23, 26)") == (scheme == "dark")
+
+
+async def test_datasettes_own_pages(open_page, db: sqlite3.Connection) -> None:
+    records.add_call(db)
+    for path in ("/traffic", "/traffic/calls", "/traffic/requests/1", "/traffic/-/query?sql=select+1+as+one"):
+        page = await open_page(path)
+        await expect(page.get_by_role("link", name="Calls", exact=True)).to_be_visible()
+
+
+async def test_hostile_content_is_text(open_page, db: sqlite3.Connection) -> None:
+    hostile = records.HOSTILE
+    page = await open_page("/")
+    await expect(page.locator("#live")).to_have_text("live")
+    call_id = records.add_call(
+        db,
+        request={
+            "model": hostile,
+            "messages": [{"role": hostile, "content": hostile}],
+            "tools": [{"type": "function", "function": {"name": hostile, "description": hostile}}],
+            hostile: hostile,
+        },
+        state="error",
+        error_type=hostile,
+        error_message=hostile,
+        text=hostile,
+        reasoning=hostile,
+        client=hostile,
+        client_version=hostile,
+        user=hostile,
+        provider=hostile,
+        model=hostile,
+        response_model=hostile,
+        finish_reason=hostile,
+        path=f"/{hostile}",
+        host=hostile,
+        headers=json.dumps([[hostile, hostile]]),
+        tool_calls=json.dumps([{"id": hostile, "name": hostile, "arguments": hostile}]),
+        usage_raw=json.dumps({hostile: hostile}),
+    )
+    row = page.locator(f'tr[data-id="{call_id}"]')
+    await expect(row).to_contain_text("<script>")
+    for path in ("/", f"/-/calls/{call_id}", "/traffic/calls", "/traffic/responses"):
+        page = await open_page(path)
+        await page.wait_for_timeout(100)
+        assert "owned" not in (await page.title())[:5]
+        # not one element that the text asks for
+        assert await page.locator("img, main script:not([src]), [onerror], [onload]").count() == 0
+        assert await page.evaluate("document.title") != "owned"
+    assert await page.locator("body").inner_text()
+
+
+async def test_the_page_finds_a_dashboard_that_came_back(browser: Browser, tmp_path: Path) -> None:
+    with closing(records.make(tmp_path / "data")) as db:
+        records.add_call(db)
+        with process(
+            tmp_path, "dashboard", ["-m", "datasette_plugins"], environment(tmp_path, dashboard__port=0)
+        ) as first:
+            address = first.status.addresses["dashboard"]
+            context = await browser.new_context()
+            page = await context.new_page()
+            await page.goto(f"http://{address}/")
+            await expect(page.locator("#live")).to_have_text("live")
+        missed = records.add_call(db, text="while it was away")
+        port = address.rpartition(":")[2]
+        await expect(page.locator("#live")).to_contain_text("not reachable", timeout=10_000)
+        env = environment(tmp_path, dashboard__port=port)
+        with process(tmp_path, "dashboard", ["-m", "datasette_plugins"], env):
+            await expect(page.locator(f'tr[data-id="{missed}"]')).to_contain_text(
+                "while it was away", timeout=15_000
+            )
+            await expect(page.locator("#call-rows tr")).to_have_count(2)
+            await expect(page.locator("#live")).to_have_text("live")
+            await context.close()

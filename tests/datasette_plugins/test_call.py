@@ -1,0 +1,129 @@
+from __future__ import annotations
+
+import json
+import sqlite3
+
+from datasette_plugins.guard import RAW_CSP
+from tests.datasette_plugins import records
+from tests.datasette_plugins.conftest import Site
+
+AGENT = {
+    "model": "claude-opus-4-5",
+    "max_tokens": 32000,
+    "system": [{"type": "text", "text": "You are careful."}],
+    "tools": [{"name": "Bash", "description": "Runs a command.", "input_schema": {"type": "object"}}],
+    "messages": [
+        {"role": "user", "content": "Mend the test."},
+        {
+            "role": "assistant",
+            "content": [
+                {"type": "thinking", "thinking": "First look.", "signature": "s"},
+                {"type": "tool_use", "id": "t1", "name": "Bash", "input": {"command": "ls -l"}},
+            ],
+        },
+        {"role": "user", "content": [{"type": "tool_result", "tool_use_id": "t1", "content": "total 0"}]},
+    ],
+}
+ANTHROPIC = {
+    "provider": "anthropic",
+    "format": "anthropic-messages",
+    "path": "/v1/messages",
+    "host": "api.anthropic.com",
+    "client": "claude-code",
+}
+
+
+async def test_request_answer_and_facts(site: Site, db: sqlite3.Connection) -> None:
+    call_id = records.add_call(
+        db,
+        request=AGENT,
+        answer=[(210, b"data: {}\n\n"), (300, b"data: {}\n\n")],
+        text="Mended.",
+        reasoning="I should look first.",
+        tool_calls=json.dumps([{"id": "t2", "name": "Edit", "arguments": '{"path":"a.py"}'}]),
+        usage_raw='{"input_tokens":12}',
+        reasoning_tokens=7,
+        cache_read_tokens=4000,
+        connect_ms=12.0,
+        client_version="2.0.14",
+        **ANTHROPIC,
+    )
+    page = (await site.get(f"/-/calls/{call_id}")).text
+    for shown in (
+        "You are careful.",
+        "Mend the test.",
+        "ls -l",
+        "total 0",
+        "Mended.",
+        "I should look first.",
+        "Edit",
+        "claude-code 2.0.14",
+        "4,000 from cache",
+        "7 reasoning",
+        "max_tokens",
+        "32000",
+        "12 ms",
+        'class="profile"',
+        "2 pieces",
+        "https://api.anthropic.com/v1/messages",
+        f"/-/calls/{call_id}/request",
+    ):
+        assert shown in page, shown
+
+
+async def test_an_error_is_in_sight(site: Site, db: sqlite3.Connection) -> None:
+    call_id = records.add_call(
+        db, state="error", status_code=529, error_type="overloaded_error", error_message="Try later", text=""
+    )
+    page = (await site.get(f"/-/calls/{call_id}")).text
+    assert "error 529" in page and "overloaded_error" in page and "Try later" in page
+
+
+async def test_what_cannot_be_read_is_there_as_it_was_sent(site: Site, db: sqlite3.Connection) -> None:
+    call_id = records.add_call(db, request=b"\x00\xff not json", format=None, operation=None, text=None)
+    page = (await site.get(f"/-/calls/{call_id}")).text
+    assert "a form llmitm does not read yet" in page
+    raw = await site.get(f"/-/calls/{call_id}/request")
+    assert raw.text == "\x00\\xff not json"
+
+
+async def test_a_call_of_nothing_but_a_row(site: Site, db: sqlite3.Connection) -> None:
+    """As the worker leaves it when the request's frame was lost."""
+    db.execute(
+        "insert into requests (id, run, state, started_at, websocket, body_redacted, truncated) "
+        "values ('lost', 'run', 'interrupted', 1790000000000, 0, 0, 1)"
+    )
+    response = await site.get("/-/calls/lost")
+    assert response.status_code == 200
+    assert "Part of this record was lost" in response.text
+
+
+async def test_what_has_come_of_a_running_call(site: Site, db: sqlite3.Connection) -> None:
+    call_id = records.add_call(db, state="pending")
+    page = await site.get(f"/-/calls/{call_id}")
+    assert page.status_code == 200
+    assert "running" in page.text
+
+
+async def test_no_such_call(site: Site, db: sqlite3.Connection) -> None:
+    for path in ("/-/calls/x", "/-/calls/x/request", "/-/calls/%2e%2e%2ftraffic.db", "/-/calls/' or 1=1--"):
+        response = await site.get(path, follow_redirects=True)
+        assert response.status_code == 404
+        assert "Traceback" not in response.text
+
+
+async def test_a_raw_body_is_inert(site: Site, db: sqlite3.Connection) -> None:
+    call_id = records.add_call(
+        db, request=b"<html><script>alert(1)</script>", answer=[(1, b"<svg onload=alert(1)>")]
+    )
+    for side in ("request", "response"):
+        raw = await site.get(f"/-/calls/{call_id}/{side}")
+        assert raw.headers["content-type"] == "text/plain; charset=utf-8"
+        assert raw.headers["content-security-policy"] == RAW_CSP
+        assert raw.headers["x-content-type-options"] == "nosniff"
+
+
+async def test_nothing_is_cached(site: Site, db: sqlite3.Connection) -> None:
+    call_id = records.add_call(db)
+    for path in ("/", f"/-/calls/{call_id}", f"/-/calls/{call_id}/request", "/traffic/calls.json"):
+        assert "no-store" in (await site.get(path)).headers["cache-control"], path

@@ -1,0 +1,49 @@
+from __future__ import annotations
+
+import logging
+import sqlite3
+
+import pytest
+
+from datasette_plugins import home
+from tests.datasette_plugins import records
+from tests.datasette_plugins.conftest import Site
+
+
+async def test_json_for_programs_a_page_for_people(site: Site, db: sqlite3.Connection) -> None:
+    assert (await site.get("/traffic/nothing.json")).json()["error"] == "Table not found"
+    page = await site.get("/traffic/nothing")
+    assert page.status_code == 404
+    assert "There is no such page" in page.text
+
+
+async def test_an_sql_error_is_told(site: Site, db: sqlite3.Connection) -> None:
+    response = await site.get("/traffic/-/query.json", params={"sql": "select * from nowhere"})
+    assert "no such table: nowhere" in response.json()["error"]
+
+
+async def test_our_mistake_is_logged_without_values(
+    site: Site,
+    db: sqlite3.Connection,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    records.add_call(db, text="a private prompt")
+
+    def broken(*args: object) -> dict[str, object]:
+        rows = [dict(r) for r in args[0].execute("select text from calls")]  # type: ignore[attr-defined]
+        raise KeyError(len(rows))
+
+    monkeypatch.setattr(home, "_read", broken)
+    with caplog.at_level(logging.DEBUG):
+        response = await site.get("/")
+    assert response.status_code == 500
+    assert "private" not in response.text
+    written = caplog.text + "".join(capsys.readouterr())
+    assert "GET / failed" in written
+    assert "a private prompt" not in written
+    # and a page that is not there is no mistake of ours
+    caplog.clear()
+    await site.get("/nowhere")
+    assert "Traceback" not in caplog.text + "".join(capsys.readouterr())
