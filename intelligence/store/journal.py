@@ -119,7 +119,8 @@ class MessageHead(msgspec.Struct, omit_defaults=True):
 
 class EndHead(msgspec.Struct, omit_defaults=True):
     """How a call ended. `cause`: `complete` (the provider's answer ended), `client_left`, `upstream_error` (cut, reset, refused,
-    protocol error; `message` says which), `proxy_stopped`, `blocked` (we answered). Durations are milliseconds, `None` if it did not happen."""
+    protocol error; `message` says which), `proxy_stopped`, `blocked` (we answered). Durations are milliseconds, `None` if it
+    did not happen."""
 
     cause: str
     message: str | None = None
@@ -166,7 +167,8 @@ def _sound(value: Any) -> Any:
 
 
 class JournalWriter:
-    """Appends frames for one proxy run. No method raises for a full or broken disk; each returns whether the frame was written."""
+    """Appends frames for one proxy run. No method raises for a full or broken disk; each returns whether its frame was
+    written."""
 
     MAX_DROPPED_CALLS = 1000
 

@@ -20,6 +20,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from intelligence.store import queries
 from intelligence.store.journal import JournalError, SegmentReader, segments
 
 log = logging.getLogger(__name__)
@@ -184,8 +185,8 @@ def journal_lag(data_dir: Path) -> tuple[int, int]:
 def _positions(database: Path) -> dict[str, int]:
     if not database.exists():
         return {}
-    with closing(sqlite3.connect(f"{database.absolute().as_uri()}?mode=ro", uri=True, timeout=5)) as db:
+    with closing(queries.connect(database)) as db:
         try:
-            return dict(db.execute("select segment, position from journal_positions").fetchall())
+            return {row["segment"]: row["position"] for row in db.execute(queries.POSITIONS)}
         except sqlite3.OperationalError:  # made by this instant's worker, which has not got to its tables yet
             return {}
