@@ -23,8 +23,15 @@ MAX_MESSAGES = 200
 class Live:
     name = "live"
 
-    def __init__(self, view: View, watched: Callable[[], bool], max_flows: int) -> None:
-        """`watched` tells whether a browser is connected."""
+    def __init__(
+        self,
+        view: View,
+        watched: Callable[[], bool],
+        max_flows: int,
+        annotate: Callable[[http.HTTPFlow], None],
+    ) -> None:
+        """`watched` tells whether a browser is connected; `annotate` is asked for each finished flow that is shown."""
+        self.annotate = annotate
         self.view = view
         self.watched = watched
         self.max_flows = max_flows
@@ -37,6 +44,8 @@ class Live:
     def fill(self) -> View:
         """mitmweb's view, with all that waited for it."""
         missing = [flow for flow, _ in self._flows.values() if self.view.get_by_id(flow.id) is None]
+        for flow in missing:
+            self.annotate(flow)
         self.view.add(missing)
         return self.view
 
@@ -92,6 +101,12 @@ class Live:
         if known:
             self._flows[flow.id] = (flow, known[1] + len(shown))
             self._bytes += len(shown)
+
+    def update(self, flows: list[http.HTTPFlow]) -> None:
+        """The last of a flow's hooks, before mitmweb's list takes notice of it."""
+        if self.watched():
+            for flow in flows:
+                self.annotate(flow)
 
     def websocket_message(self, flow: http.HTTPFlow) -> None:
         """mitmproxy keeps all messages of a connection until it closes; the journal has them already."""

@@ -26,6 +26,7 @@ from mitmproxy.options import Options
 from mitmproxy.tools.web import app, master, webaddons
 
 from addons import contentview
+from addons.annotate import annotate
 from addons.live import Live
 from intelligence.config import Proxy
 
@@ -53,7 +54,9 @@ class WebMaster(master.WebMaster):
         self.events.sig_add.connect(self._sig_events_add)
         self.events.sig_refresh.connect(self._sig_events_refresh)
         self.options.changed.connect(self._sig_options_update)
-        self.live = Live(self._view, lambda: bool(app.ClientConnection.connections), config.web_flows)
+        self.live = Live(
+            self._view, lambda: bool(app.ClientConnection.connections), config.web_flows, annotate
+        )
         self.addons.add(
             *base,
             *pipeline,

@@ -10,6 +10,9 @@ from intelligence.wire.registry import Target
 CHAT = Target("openai", "chat", "openai-chat")
 
 
+shown: list = []
+
+
 class Browser:
     there = False
 
@@ -29,23 +32,24 @@ def call(body: bytes = b"x", done: bool = True):
 
 
 async def test_nothing_is_listed_until_somebody_looks(view: View) -> None:
-    addon = Live(view, lambda: Browser.there, 10)
+    addon = Live(view, lambda: Browser.there, 10, shown.append)
     flows = [call() for _ in range(3)]
     for flow in flows:
         addon.request(flow)
     assert len(view) == 0
-    assert list(addon.fill()) == flows
+    shown.clear()
+    assert list(addon.fill()) == flows == shown
 
 
 async def test_with_a_browser_calls_are_listed_at_once(view: View) -> None:
-    addon = Live(view, lambda: True, 10)
+    addon = Live(view, lambda: True, 10, shown.append)
     flow = call()
     addon.request(flow)
     assert list(view) == [flow]
 
 
 async def test_the_oldest_finished_leave(view: View) -> None:
-    addon = Live(view, lambda: True, 2)
+    addon = Live(view, lambda: True, 2, shown.append)
     running, *finished = [call(done=False), call(), call(), call()]
     for flow in [running, *finished]:
         addon.request(flow)
@@ -55,7 +59,7 @@ async def test_the_oldest_finished_leave(view: View) -> None:
 
 async def test_bytes_are_bounded_too(view: View, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(live, "MAX_TOTAL_BYTES", 100)
-    addon = Live(view, lambda: True, 1000)
+    addon = Live(view, lambda: True, 1000, shown.append)
     for _ in range(10):
         addon.request(call(b"x" * 40))
     assert len(addon.fill()) == 2
@@ -65,7 +69,7 @@ async def test_a_streamed_answer_is_shown_when_it_ends_up_to_a_bound(
     view: View, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(live, "MAX_SHOWN_BYTES", 8)
-    addon = Live(view, lambda: False, 10)
+    addon = Live(view, lambda: False, 10, shown.append)
     flow = call(done=False)
     addon.request(flow)
     flow.response = tutils.tresp(content=None)
@@ -79,7 +83,7 @@ async def test_a_streamed_answer_is_shown_when_it_ends_up_to_a_bound(
 
 
 async def test_what_is_no_call_is_never_listed(view: View) -> None:
-    addon = Live(view, lambda: True, 10)
+    addon = Live(view, lambda: True, 10, shown.append)
     addon.request(tflow.tflow())
     assert len(addon.fill()) == 0
 
@@ -88,7 +92,7 @@ async def test_websocket_messages_are_trimmed(view: View) -> None:
     flow = tflow.twebsocketflow()
     message = flow.websocket.messages[-1]
     flow.websocket.messages = [message] * (live.MAX_MESSAGES + 1)
-    Live(view, lambda: False, 10).websocket_message(flow)
+    Live(view, lambda: False, 10, shown.append).websocket_message(flow)
     assert len(flow.websocket.messages) <= live.MAX_MESSAGES // 2
     Trim().websocket_message(flow)
     assert flow.websocket.messages == [message]
