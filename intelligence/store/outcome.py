@@ -26,7 +26,8 @@ class Outcome:
 
 def outcome(end: EndHead | None, status_code: int | None, answer: Answer | None, *, whole: bool) -> Outcome:
     """`end` is None when the run was over without it, `answer` when there was nothing to parse (or no way to).
-    `whole`: the answer was parsed to its last byte, so that a missing terminal event means something."""
+    `whole`: the answer was parsed to its last byte, so that a terminal event that is missing is one that did not come.
+    `answer.terminal` is None where its format has none."""
     cause = end.cause if end else "proxy_stopped"
     message = end.message if end else None
     error_type, error_message = (answer.error_type, answer.error_message) if answer else (None, None)
@@ -41,7 +42,7 @@ def outcome(end: EndHead | None, status_code: int | None, answer: Answer | None,
     if (answer and answer.terminal) or cause == "complete":
         if failed:
             return Outcome("error", error_type, error_message or message)
-        if answer and whole and not answer.terminal:
+        if answer and whole and answer.terminal is False:
             return Outcome("error", "incomplete_answer", "the answer stopped before its end")
         return Outcome("complete")
     if cause == "client_left":

@@ -16,6 +16,8 @@ def answer(**changes):
         ("complete", 200, None, True, ("complete", None)),  # nothing to parse says nothing against it
         ("complete", 200, answer(terminal=False), True, ("error", "incomplete_answer")),
         ("complete", 200, answer(terminal=False), False, ("complete", None)),
+        ("complete", 200, answer(terminal=None), True, ("complete", None)),
+        ("client_left", 200, answer(terminal=None), True, ("aborted", None)),
         ("complete", 200, answer(error_type="server_error"), True, ("error", "server_error")),
         ("complete", 500, None, True, ("error", "500")),
         (
