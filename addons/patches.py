@@ -64,7 +64,7 @@ class Stream(HttpStream):
             )
             yield HttpErrorHook(self.flow)
             yield SendHttp(ResponseHeaders(self.stream_id, response, False), self.context.client)
-            yield SendHttp(ResponseData(self.stream_id, response.raw_content), self.context.client)
+            yield SendHttp(ResponseData(self.stream_id, response.raw_content or b""), self.context.client)
             yield SendHttp(ResponseEndOfMessage(self.stream_id), self.context.client)
             self.server_state = self.state_errored
             self.flow.live = False
@@ -84,8 +84,8 @@ def _option_value(option: optmanager._Option) -> Any:
 
 def apply() -> None:
     http.MessageData.__post_init__ = lambda self: None  # type: ignore[method-assign]
-    optmanager._Option.current = _option_value  # type: ignore[method-assign]
+    optmanager._Option.current = _option_value  # type: ignore[method-assign,assignment]
     addonmanager.AddonManager = HookTable  # type: ignore[misc]
-    layer.NextLayer = DecidingLayer  # type: ignore[misc]
+    layer.NextLayer = DecidingLayer  # type: ignore[misc,assignment]
     mode_servers.ProxyConnectionHandler = Handler  # type: ignore[misc]
     http_layers.HttpStream = Stream  # type: ignore[misc]

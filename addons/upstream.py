@@ -41,12 +41,14 @@ class Upstream:
         if not server.address or server.via:
             return
         host, port = server.address[0], server.address[1]
-        if (target := self._redirect(host)) is None:
-            target = await self._checked(host, port)
-            if isinstance(target, str):
-                server.error = target
-                logger.warning("refused %s:%s: %s", host, port, target)
+        target = self._redirect(host)
+        if target is None:
+            checked = await self._checked(host, port)
+            if isinstance(checked, str):
+                server.error = checked
+                logger.warning("refused %s:%s: %s", host, port, checked)
                 return
+            target = checked
         if target and target != (host, port):
             # mitmproxy knows a connection by its address; it gets it back as soon as the socket is open.
             self._asked[server.id] = server.address
@@ -60,7 +62,9 @@ class Upstream:
 
     def _restore(self, data: ServerConnectionHookData) -> None:
         if asked := self._asked.pop(data.server.id, None):
-            object.__setattr__(data.server, "address", asked)  # past mitmproxy's guard: the socket is open already
+            object.__setattr__(
+                data.server, "address", asked
+            )  # past mitmproxy's guard: the socket is open already
 
     def _redirect(self, host: str) -> Address | None:
         for glob, address in self.connect_to:
@@ -74,7 +78,7 @@ class Upstream:
             found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
         except (OSError, UnicodeError):
             return None
-        addresses = [info[4][0] for info in found]
+        addresses = [str(info[4][0]) for info in found]
         for address in addresses:
             if is_private_to_machine(address) and (reason := self._refusal(host, address, port)):
                 return reason

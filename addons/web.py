@@ -82,7 +82,7 @@ class WebMaster(master.WebMaster):
         self.proxyserver.servers.changed.connect(self._sig_servers_changed)
 
     @property
-    def view(self) -> view.View:
+    def view(self) -> view.View:  # type: ignore[override]
         """mitmweb asks for this when a browser wants flows."""
         return self.live.fill()
 

@@ -232,10 +232,10 @@ def _env_values(env: dict[str, str]) -> dict[tuple[str, str], tuple[str, Any]]:
             continue
         section, _, key = name.removeprefix(ENV_PREFIX).lower().partition("__")
         model = SECTIONS.get(section)
-        if model is None or key not in model.model_fields:  # type: ignore[union-attr]
-            known = [f"{ENV_PREFIX}{s}__{k}".upper() for s, m in SECTIONS.items() for k in m.model_fields]  # type: ignore[union-attr]
+        if model is None or key not in model.model_fields:
+            known = [f"{ENV_PREFIX}{s}__{k}".upper() for s, m in SECTIONS.items() for k in m.model_fields]
             raise ConfigError(f"{name} (environment): no such setting{_nearest(name, known)}")
-        found[section, key] = (name, _env_value(name, raw, model.model_fields[key].annotation))  # type: ignore[union-attr]
+        found[section, key] = (name, _env_value(name, raw, model.model_fields[key].annotation))
     return found
 
 
@@ -261,7 +261,7 @@ def _explain(err: Any, path: Path, text: str, from_env: dict[tuple[str, str], tu
     name = f"{section}.{key}" if key else f"[{section}]"
     if err["type"] == "extra_forbidden":
         model = SECTIONS.get(section) if key else None
-        known = list(model.model_fields) if model else list(SECTIONS)  # type: ignore[union-attr]
+        known = list(model.model_fields) if model else list(SECTIONS)
         return f"{where}: unknown setting {name}{_nearest(key or section, known)}"
     reason = err["msg"].removeprefix("Value error, ")
     return f"{where}: {name}: {reason[0].lower()}{reason[1:]}; got {err['input']!r}"

@@ -34,7 +34,7 @@ HEADERS = {
     "x-amz-security-token": canary("aws-token"),
     "x-my-own-token": canary("configured"),
 }
-AWS = f"AWS4-HMAC-SHA256 Credential={canary('aws-key')}/20260101/us-east-1/bedrock/aws4_request, Signature={canary('aws-signature')}"
+AWS = f"AWS4-HMAC-SHA256 Credential={canary('aws-key')}/20260101/x/aws4_request, Signature={canary('aws-signature')}"
 QUERY = f"/v1/chat/completions?key={quote(canary('query'), safe='')}&X-Amz-Signature={quote(canary('query-signature'))}"
 MCP = (
     b'{"model": "m", "input": "hi", "tools": [{"type": "mcp", "authorization": "'
