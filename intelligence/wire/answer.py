@@ -1,0 +1,274 @@
+"""An answer read back from the wire: text, reasoning, tool calls, token counts, and how it ended.
+
+Bytes come as they were on the wire, still compressed, cut anywhere. They are decoded, cut into events by the framing they are in
+(told by content type and first byte, as providers and gateways do not always say), and given to the parser of the format.
+No bytes make it raise; what cannot be understood is passed over and leaves None. Memory is bounded: events and bodies beyond
+a limit are dropped.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from intelligence.wire import paths
+from intelligence.wire.aws_eventstream import EventStreamReader, Frame
+from intelligence.wire.draft import Draft, ToolCall
+from intelligence.wire.encoding import Decoder
+from intelligence.wire.formats import parser_for
+from intelligence.wire.json_array import JsonArrayReader
+from intelligence.wire.json_value import INVALID, decode, name, obj, sound, text
+from intelligence.wire.ndjson import NdjsonReader
+from intelligence.wire.sse import SseReader
+
+__all__ = ["Answer", "AnswerReader", "ToolCall"]
+
+MAX_BODY_BYTES = 64 * 1024 * 1024
+MAX_DECODED_BYTES = 256 * 1024 * 1024
+_MAX_ERROR_TEXT = 2000
+
+Headers = Iterable[tuple[str, str]] | Mapping[str, str]
+
+
+@dataclass(slots=True)
+class Answer:
+    """Counts follow OpenTelemetry: input includes cached tokens, output includes reasoning; None is not stated.
+    `usage_raw` is the provider's own. `terminal`: the end the protocol has was seen; None when the format has none that can be
+    told (audio, protobuf)."""
+
+    model: str | None = None
+    finish_reason: str | None = None
+    input_tokens: int | None = None
+    output_tokens: int | None = None
+    cache_read_tokens: int | None = None
+    cache_write_tokens: int | None = None
+    reasoning_tokens: int | None = None
+    usage_raw: dict[str, Any] | None = None
+    text: str = ""
+    reasoning: str = ""
+    tool_calls: list[ToolCall] = field(default_factory=list)
+    server_tool_calls: list[ToolCall] = field(default_factory=list)
+    error_type: str | None = None
+    error_message: str | None = None
+    terminal: bool | None = False
+
+
+class AnswerReader:
+    """`format` and `operation` are those of the request's `Target`; `path` is the request's."""
+
+    def __init__(
+        self,
+        format: str | None,
+        operation: str | None,
+        *,
+        status_code: int,
+        headers: Headers,
+        path: str = "",
+    ) -> None:
+        pairs = headers.items() if isinstance(headers, Mapping) else headers
+        self._headers = {key.lower(): value for key, value in pairs}
+        self._draft = Draft()
+        self._format = format
+        self._operation = operation
+        self._path = path.partition("?")[0]
+        self._failed = status_code >= 400
+        self._parser = parser_for(format, self._draft, self._headers)
+        self._decoder = Decoder(self._headers.get("content-encoding"), MAX_DECODED_BYTES)
+        self._head = b""
+        self._framing: SseReader | NdjsonReader | JsonArrayReader | EventStreamReader | None = None
+        self._kind = ""
+        self._body: list[bytes] = []
+        self._body_bytes = 0
+        self._finished: Answer | None = None
+
+    @property
+    def saw_token(self) -> bool:
+        """Whether some of the content has come: text, reasoning or a tool call."""
+        return self._draft.saw_token
+
+    def feed(self, data: bytes) -> None:
+        data = self._decoder.feed(data)
+        if not data:
+            return
+        if not self._kind:
+            self._head += data
+            self._kind = self._choose(self._head)
+            if not self._kind:
+                return
+            data, self._head = self._head, b""
+        if self._framing is None:
+            self._hold(data)
+        else:
+            self._events(self._framing.feed(data))
+
+    def finish(self) -> Answer:
+        """The answer, also when its end never came."""
+        if self._finished is None:
+            if isinstance(self._framing, (SseReader, NdjsonReader)):
+                self._events(self._framing.finish())
+            if self._framing is None:
+                self._read_whole(b"".join(self._body) or self._head)
+            elif isinstance(self._framing, JsonArrayReader):
+                self._draft.terminal = self._draft.terminal or self._framing.closed
+            finish = getattr(self._parser, "finish", None)
+            if finish:
+                finish()
+            self._finished = self._answer()
+        return self._finished
+
+    # Framing
+
+    def _choose(self, head: bytes) -> str:
+        """How the body is cut into events; "" as long as its first bytes do not tell."""
+        content_type = self._headers.get("content-type", "").partition(";")[0].strip().lower()
+        if content_type == "application/vnd.amazon.eventstream":
+            self._framing = EventStreamReader()
+            return "aws"
+        start = head.removeprefix(b"\xef\xbb\xbf").lstrip()[:8]
+        if not start and len(head) < 4096:
+            return ""
+        if start[:1] in (b"{", b"["):
+            if self._format == "gemini" and self._path.endswith(
+                ("streamGenerateContent", "streamRawPredict")
+            ):
+                self._framing = JsonArrayReader()
+                return "array"
+            if content_type in _NDJSON or self._ndjson_unannounced(content_type):
+                self._framing = NdjsonReader()
+                return "ndjson"
+            return "whole"
+        if content_type == "text/event-stream" or start.startswith((b"data:", b"event:", b":")):
+            self._framing = SseReader()
+            return "sse"
+        if (
+            len(start) < 6
+            and len(head) < 4096
+            and (b"data:".startswith(start) or b"event:".startswith(start))
+        ):
+            return ""
+        return "whole"
+
+    def _ndjson_unannounced(self, content_type: str) -> bool:
+        return self._format in ("ollama", "cohere-v1") and content_type in (
+            "text/plain",
+            "",
+            "application/octet-stream",
+        )
+
+    # Events
+
+    def _events(self, found: Iterable[Any]) -> None:
+        for event in found:
+            if isinstance(event, Frame):
+                self._frame(event)
+            elif isinstance(event, tuple):
+                self._json_event(event[0].decode("utf-8", "replace"), event[1])
+            else:
+                self._json_event("", event)
+
+    def _json_event(self, kind: str, data: bytes) -> None:
+        if data[:6] == b"[DONE]":
+            self._draft.terminal = True
+            return
+        value = decode(data)
+        if value is not INVALID and self._parser is not None:
+            self._parser.event(kind, value)
+        elif kind == "error" or (value is not INVALID and obj(value).get("error")):
+            self._draft.fail(data[:_MAX_ERROR_TEXT].decode("utf-8", "replace") if value is INVALID else value)
+
+    def _frame(self, frame: Frame) -> None:
+        kind, headers = frame.headers.get(":message-type", "event"), frame.headers
+        value = decode(frame.payload) if frame.payload else {}
+        if kind == "event":
+            name_ = headers.get(":event-type", "")
+            inner = text(obj(value).get("bytes")) if name_ == "chunk" else ""
+            if inner:
+                try:
+                    self._json_event("", base64.b64decode(inner))
+                except (binascii.Error, ValueError):
+                    return
+            elif value is not INVALID and self._parser is not None:
+                self._parser.event(name_, value)
+            return
+        type_ = headers.get(":exception-type") or headers.get(":error-code")
+        message = headers.get(":error-message") or text(obj(value).get("message"))
+        self._draft.fail_as(name(type_), message or "the provider broke the stream off")
+        self._draft.terminal = True
+
+    # Whole bodies
+
+    def _hold(self, data: bytes) -> None:
+        self._body_bytes += len(data)
+        if self._body_bytes <= MAX_BODY_BYTES:
+            self._body.append(data)
+        else:
+            self._body = []
+
+    def _read_whole(self, body: bytes) -> None:
+        draft = self._draft
+        content_type = self._headers.get("content-type", "").lower()
+        value = decode(body) if body and self._looks_json(body, content_type) else INVALID
+        if value is not INVALID:
+            if self._parser is not None:
+                self._parser.whole(value)
+            draft.terminal = True
+            if self._failed and draft.error_message is None:
+                draft.fail(value)
+        elif self._failed:
+            excerpt = body[:_MAX_ERROR_TEXT].decode("utf-8", "replace").strip()
+            draft.fail_as(None, excerpt) if excerpt else None
+        elif self._operation == "audio" and content_type.startswith("text/"):
+            draft.say(body.decode("utf-8", "replace"))
+
+    @staticmethod
+    def _looks_json(body: bytes, content_type: str) -> bool:
+        return "json" in content_type or body[:64].lstrip()[:1] in (b"{", b"[", b'"')
+
+    def _unknowable(self) -> bool:
+        """Whether the end of this body shows only in HTTP: a file, a page, a binary protocol."""
+        if self._kind in ("whole", ""):
+            content_type = self._headers.get("content-type", "").lower()
+            return "json" not in content_type and bool(content_type) and "event-stream" not in content_type
+        return self._parser is None
+
+    # The end
+
+    def _answer(self) -> Answer:
+        draft = self._draft
+        tokens = draft.tokens
+        error_type = draft.error_type
+        if error_type is None and self._failed and (stated := self._headers.get("x-amzn-errortype")):
+            error_type = stated.partition(":")[0] or None
+        return Answer(
+            model=sound(draft.model) if draft.model else self._model_in_path(),
+            finish_reason=draft.finish_reason and sound(draft.finish_reason),
+            input_tokens=tokens.input,
+            output_tokens=tokens.output,
+            cache_read_tokens=tokens.cache_read,
+            cache_write_tokens=tokens.cache_write,
+            reasoning_tokens=tokens.reasoning,
+            usage_raw=draft.usage_raw,
+            text=sound("".join(draft.text)),
+            reasoning=sound("".join(draft.reasoning)),
+            tool_calls=[tool.call() for tool in draft.tools.values()],
+            server_tool_calls=[tool.call() for tool in draft.server_tools.values()],
+            error_type=error_type,
+            error_message=draft.error_message,
+            terminal=True if draft.terminal else None if self._unknowable() else False,
+        )
+
+    def _model_in_path(self) -> str | None:
+        """Bedrock and Gemini answers are of the model that the path names."""
+        if self._format is None or not self._format.startswith(("bedrock", "gemini")):
+            return None
+        found = paths.match("POST", self._path, None, websocket=False)
+        found = found or paths.match("POST", self._path, "aws.bedrock", websocket=False)
+        return found.model if found else None
+
+
+_NDJSON = frozenset(
+    ["application/x-ndjson", "application/ndjson", "application/stream+json", "application/jsonl"]
+)

@@ -1,0 +1,116 @@
+"""An answer in the making: what a format's parser writes into while the events of a stream come.
+
+Token counts are kept as OpenTelemetry means them: `input` includes cached tokens, `output` includes reasoning. None is a
+count the provider did not state.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from intelligence.wire.json_value import as_json, items, name, obj, sound, text
+
+
+@dataclass(slots=True)
+class ToolCall:
+    """`arguments` as the model wrote them: JSON, or the plain input of a custom tool."""
+
+    id: str | None
+    name: str
+    arguments: str
+
+
+@dataclass(slots=True)
+class Tokens:
+    input: int | None = None
+    output: int | None = None
+    cache_read: int | None = None
+    cache_write: int | None = None
+    reasoning: int | None = None
+
+
+@dataclass(slots=True)
+class ToolDraft:
+    id: str | None = None
+    name: str = ""
+    pieces: list[str] = field(default_factory=list)
+
+    def call(self) -> ToolCall:
+        return ToolCall(self.id, sound(self.name), sound("".join(self.pieces)))
+
+
+@dataclass(slots=True)
+class Draft:
+    model: str | None = None
+    finish_reason: str | None = None
+    tokens: Tokens = field(default_factory=Tokens)
+    usage_raw: dict[str, Any] | None = None
+    text: list[str] = field(default_factory=list)
+    reasoning: list[str] = field(default_factory=list)
+    tools: dict[Any, ToolDraft] = field(default_factory=dict)
+    server_tools: dict[Any, ToolDraft] = field(default_factory=dict)
+    error_type: str | None = None
+    error_message: str | None = None
+    terminal: bool = False
+    saw_token: bool = False
+
+    def say(self, value: Any) -> None:
+        """Text of the answer."""
+        if isinstance(value, str) and value:
+            self.text.append(value)
+            self.saw_token = True
+
+    def think(self, value: Any) -> None:
+        """Text of the model's reasoning."""
+        if isinstance(value, str) and value:
+            self.reasoning.append(value)
+            self.saw_token = True
+
+    def call(self, id_: Any, name_: Any, arguments: Any, *, server: bool = False) -> ToolDraft:
+        """A new tool call; `arguments` a string, or a value to be written as JSON. None adds nothing yet."""
+        tools = self.server_tools if server else self.tools
+        tool = ToolDraft(name(id_), text(name_), [] if arguments is None else [as_json(arguments)])
+        tools[len(tools), "new"] = tool
+        self.saw_token = True
+        return tool
+
+    def fail(self, error: Any) -> None:
+        """What a body or event says went wrong, in any provider's shape."""
+        self.error_type, self.error_message = error_of(error)
+
+    def fail_as(self, type_: str | None, message: str) -> None:
+        self.error_type, self.error_message = type_, message
+
+
+class Parser(Protocol):
+    """One wire format. Both methods take any JSON value and never raise."""
+
+    def event(self, kind: str, value: Any) -> None:
+        """One event of a stream; `kind` is the name the framing gives it, or ""."""
+
+    def whole(self, value: Any) -> None:
+        """A whole body that is no stream."""
+
+
+def error_of(error: Any) -> tuple[str | None, str | None]:
+    """Type and message of an error: OpenAI `{message, type, code}`, Google `{code, message, status}`, Ollama's bare string,
+    FastAPI's `detail`, AWS's `message`."""
+    if isinstance(error, str):
+        return None, sound(error)
+    if isinstance(error, list):
+        return error_of(error[0]) if error else (None, None)
+    found = obj(error)
+    inner = found.get("error")
+    if isinstance(inner, (dict, str)) and inner:
+        type_, message = error_of(inner)
+        return type_ or name(found.get("type")), message
+    code = found.get("code")
+    type_ = name(found.get("type")) or name(found.get("status")) or name(found.get("__type")) or name(code)
+    if type_ is None and type(code) is int:
+        type_ = str(code)
+    stated = found.get("message") or found.get("Message") or found.get("detail") or found.get("error_message")
+    if stated is None and (errors := items(found.get("errors"))):
+        return error_of(errors[0])
+    message = None if stated is None else as_json(stated)
+    return type_ and sound(type_), message and sound(message)

@@ -1,0 +1,84 @@
+"""Reading JSON that may be anything: decode it, and take from it only what has the expected type.
+
+Providers, gateways and damaged bodies put any value anywhere. Each reader here gives an empty value for what is not as it
+should be, so that the parsers built on them never raise.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import msgspec
+
+INVALID = object()
+"""What `decode` gives for bytes that are no JSON."""
+
+_decode = msgspec.json.Decoder().decode
+_encode = msgspec.json.Encoder().encode
+_MAX_COUNT = 2**53
+
+
+def decode(data: bytes) -> Any:
+    """The value, or `INVALID`. Lone surrogates and broken UTF-8, which strict JSON forbids, are let through."""
+    try:
+        return _decode(data)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        pass
+    try:
+        return json.loads(data.decode("utf-8", "replace"))
+    except (ValueError, RecursionError):
+        return INVALID
+
+
+def obj(value: Any) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def items(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else []
+
+
+def objects(value: Any) -> list[dict[str, Any]]:
+    """The objects in a list."""
+    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
+
+
+def text(value: Any) -> str:
+    return value if isinstance(value, str) else ""
+
+
+def name(value: Any) -> str | None:
+    """A string that says something; None for an empty one too."""
+    return value if isinstance(value, str) and value else None
+
+
+def count(value: Any) -> int | None:
+    """A number of tokens; None when it is no such thing."""
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    return value if type(value) is int and 0 <= value <= _MAX_COUNT else None
+
+
+def first(*values: int | None) -> int | None:
+    """The first count that is stated."""
+    return next((value for value in values if value is not None), None)
+
+
+def as_json(value: Any) -> str:
+    """Compact JSON. For a string, the string itself: arguments often come as JSON in a string already."""
+    if isinstance(value, str):
+        return value
+    try:
+        return _encode(value).decode()
+    except (msgspec.MsgspecError, TypeError, ValueError, RecursionError):
+        return json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=str)
+
+
+def sound(value: str) -> str:
+    """The text with the halves of surrogate pairs, which streams cut apart, joined again; halves left alone replaced."""
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return value.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+    return value
