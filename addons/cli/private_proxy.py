@@ -77,7 +77,8 @@ def as_env(settings: Mapping[str, object]) -> dict[str, str]:
 def open_log(data_dir: Path, name: str) -> Path:
     """The log file, readable by its owner alone; a large one is put aside as `NAME.log.1`."""
     path = data_dir / "logs" / f"{name}.log"
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    for folder in (data_dir, path.parent):
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     if path.exists() and path.stat().st_size > MAX_LOG_BYTES:
         path.replace(path.with_suffix(".log.1"))
     os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600))

@@ -42,7 +42,7 @@ const fail = error => {{ console.error(String(error)); process.exit(1) }}
 require("http").request({{host: proxy.hostname, port: proxy.port, method: "CONNECT", path: target.host + ":443"}})
   .on("connect", (answer, socket) => {{
     const options = {{method: "POST", headers: {{host: target.host, "content-type": "application/json",
-      "content-length": Buffer.byteLength(body)}}, path: target.pathname, agent: false,
+      "content-length": Buffer.byteLength(body)}}, path: target.pathname,
       createConnection: () => require("tls").connect({{socket, servername: target.hostname}}).on("error", fail)}}
     require("https").request(options, answer => answer.pipe(process.stdout)).on("error", fail).end(body)
   }}).on("error", fail).end()

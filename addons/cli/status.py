@@ -13,6 +13,8 @@ import click
 from addons.cli import suite
 from intelligence.store.status import Status, journal_lag, read_statuses
 
+COLOURS = {"up": "green", "starting": "yellow", "died": "red", "down": "bright_black"}
+
 
 @click.command()
 @click.option("--json", "as_json", is_flag=True, help="One JSON object, for scripts.")
@@ -89,43 +91,39 @@ def _process(name: str, status: Status | None) -> dict[str, Any]:
 
 
 def _show(report: dict[str, Any]) -> None:
-    from rich.console import Console
-    from rich.table import Table
-
-    colours = {"up": "green", "starting": "yellow", "died": "red", "down": "bright_black"}
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for column in ("process", "state", "pid", "since", "addresses"):
-        table.add_column(column, overflow="fold")
-    for process in report["processes"]:
-        addresses = dict(process["addresses"])
-        if process["state"] == "up" and (web_url := process["counters"].get("web_url")):
-            addresses["mitmweb"] = web_url
-        if "dashboard" in addresses:
-            addresses["dashboard"] = f"http://{suite.reachable(addresses['dashboard'])}/"
-        table.add_row(
-            process["name"],
-            f"[{colours[process['state']]}]{process['state']}[/]",
-            str(process["pid"] or "") if process["state"] in ("up", "starting") else "",
-            _ago(process["started_at"]) if process["state"] in ("up", "starting") else "",
-            "\n".join(
-                a if name == process["name"] or "://" in a else f"{name} {a}" for name, a in addresses.items()
-            ),
-        )
-    console = Console(highlight=False)
-    console.print(table)
+    rows = [_row(process) for process in report["processes"]]
+    wide = max(len(name) for name, *_ in rows)
+    for name, state_, detail, addresses in rows:
+        first, *more = addresses or [""]
+        line = f"{name:<{wide}}  {click.style(f'{state_:<8}', fg=COLOURS[state_])}  {detail:<24}  {first}"
+        click.echo(line.rstrip())
+        for address in more:
+            click.echo(f"{'':<{wide + 38}}{address}")
     journal = report["journal"]
-    waiting = f"{journal['lag_bytes']:,} bytes wait for the worker" if journal["lag_bytes"] else "all stored"
-    console.print(f"journal: {waiting}", soft_wrap=True)
+    click.echo(
+        f"journal: {f'{journal["lag_bytes"]:,} bytes wait for the worker' if journal['lag_bytes'] else 'all stored'}"
+    )
     if journal["dropped_frames"]:
-        console.print(
-            f"[red]{journal['dropped_frames']:,} pieces of the record were lost "
-            f"({journal['dropped_bytes']:,} bytes); is the disk full?[/]",
-            soft_wrap=True,
-        )
-    console.print(f"data: {report['data_dir']}", soft_wrap=True)
-    states = [process["state"] for process in report["processes"][: len(suite.PROCESSES)]]
-    if all(s in ("down", "died") for s in states):
-        console.print(f"Nothing runs. Start it with: {suite.program()} up", soft_wrap=True)
+        lost = f"{journal['dropped_frames']:,} pieces of the record were lost ({journal['dropped_bytes']:,} bytes)"
+        click.secho(f"{lost}; is the disk full?", fg="red")
+    click.echo(f"data: {report['data_dir']}")
+    if all(state_ in ("down", "died") for _, state_, *_ in rows):
+        click.echo(f"Nothing runs. Start it with: {suite.program()} up")
+
+
+def _row(process: dict[str, Any]) -> tuple[str, str, str, list[str]]:
+    """(name, state, pid and age, addresses)"""
+    if process["state"] not in ("up", "starting"):
+        return process["name"], process["state"], "", []
+    addresses = dict(process["addresses"])
+    if web_url := process["counters"].get("web_url"):
+        addresses["mitmweb"] = web_url
+    lines = [
+        address if "://" in address else f"http://{suite.reachable(address)}/"
+        for address in addresses.values()
+    ]
+    detail = f"pid {process['pid'] or '?'}, {_ago(process['started_at'] or 0)}"
+    return process["name"], process["state"], detail, lines
 
 
 def _ago(started_at: int) -> str:

@@ -90,6 +90,7 @@ def greeting(living: suite.Suite) -> str:
     web_url = proxy.counters.get("web_url") if proxy else None
     places = [("proxy", f"http://{living.proxy}"), ("mitmweb", web_url), ("dashboard", living.dashboard_url)]
     lines = [f"  {place:<10} {address}" for place, address in places if address]
+    wide = len(name) + len(" exec -- claude") + 3
     return "\n".join(
         [
             "",
@@ -98,8 +99,8 @@ def greeting(living: suite.Suite) -> str:
             f"  {'data':<10} {living.data_dir}",
             "",
             "Try it, in another terminal:",
-            f"  {name + ' exec -- claude':<28} any client, recorded",
-            f"  {name + ' demo':<28} something to look at, without an API key",
+            f"  {name + ' exec -- claude':<{wide}}any client, recorded",
+            f"  {name + ' demo':<{wide}}something to look at, without an API key",
             "",
         ]
     )
