@@ -114,9 +114,11 @@ def uninstall(yes: bool, everything: bool) -> None:
         store = _store(paths)
         own = [store.anchor(ca.certificate)] if ca else []
         others = [path for path in trust_store.anchors_of_ours(store) if path not in own]
-        anchors = [
-            path for path in (*own, *(others if everything else ())) if trust_store.leftovers(store, [path])
-        ]
+        anchors = [path for path in others if everything]
+        if (ca and trust_store.status(store, ca.certificate).state != "absent") or trust_store.leftovers(
+            store, own
+        ):
+            anchors = own + anchors
         if anchors:
             _run(trust_store.uninstall_plan(store, anchors), yes)
             if left := trust_store.leftovers(store, anchors):
