@@ -1,77 +1,72 @@
-"""A hook that raises, in every addon, one at a time: traffic goes on byte-identical, and the log names the call."""
+"""With parts of the proxy raising on purpose, one at a time, traffic goes on byte for byte, and the log says what failed."""
 
 from __future__ import annotations
 
+import inspect
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
-from tests.rig import client, faulty, http1
-from tests.rig.processes import calls, drain, proxy_process
-from tests.rig.upstream import Upstream, script
+from addons import pipeline
+from tests.e2e.conftest import connect_to
+from tests.rig import upstream as rig
+from tests.rig.compare import Connections
+from tests.rig.faulty import launcher
+from tests.rig.framings import EXCHANGES
+from tests.rig.processes import Process, proxy_process
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
-BODY = b'{"model": "m", "stream": true, "messages": [{"role": "user", "content": "hi"}]}'
-REQUEST = (
-    b"POST /v1/chat/completions HTTP/1.1\r\nHost: api.openai.com\r\ncontent-type: application/json\r\n"
-    b"content-length: %d\r\n\r\n" % len(BODY) + BODY
-)
-ANSWER = (
-    b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\ncontent-length: 60\r\n\r\n"
-    b'data: {"choices": [{"delta": {"content": "hey"}}]}\n\ndata: [D'
-)
-
-# Every hook of every addon of ours that a call passes through.
-HOOKS = [
-    "addons.upstream:Upstream.server_connected",
-    "addons.passthrough:PassThrough.tls_established_client",
-    "addons.passthrough:PassThrough.client_disconnected",
-    "addons.scope:Scope.requestheaders",
-    "addons.scope:Scope.request",
-    "addons.scope:Scope.responseheaders",
-    "addons.scope:Scope.response",
-    "addons.scope:Scope.update",
-    "addons.identify:Identify.requestheaders",
-    "addons.identify:Identify.request",
-    "addons.record:Record.requestheaders",
-    "addons.record:Record.request",
-    "addons.record:Record.responseheaders",
-    "addons.record:Record.response",
-    "addons.live:Live.request",
-    "addons.live:Live.responseheaders",
-    "addons.live:Live.response",
-]
-RECORDS_ANYWAY = [
-    hook for hook in HOOKS if "Scope.requestheaders" not in hook and "Record.request" not in hook
-]
+FLOW_HOOKS = ("requestheaders", "request", "responseheaders", "response", "error")
 
 
-async def exchange(proxy) -> bytes:
-    wire = await client.connect(proxy.address, "api.openai.com", ca_file=proxy.ca_file)
-    await wire.send(REQUEST)
-    await http1.read_message(wire, answer_to=b"POST")
-    received = bytes(wire.received)
-    await wire.close()
-    return received
+@dataclass(frozen=True)
+class Broken:
+    name: str
+    targets: tuple[str, ...]
 
 
-@pytest.mark.parametrize("hook", HOOKS)
-async def test_traffic_goes_on(hook: str, upstream: Upstream, tmp_path: Path) -> None:
-    answer = ANSWER[: ANSWER.index(b"\r\n\r\n") + 4] + ANSWER[ANSWER.index(b"\r\n\r\n") + 4 :][:60]
-    upstream.handler = script(answer)
+def _broken() -> Iterator[Broken]:
+    """The stream tap, from its first call and from its third; then each addon, all its hooks on flows at once."""
+    chunk = "intelligence.store.journal:JournalWriter.chunk"
+    yield Broken("tap", (chunk,))
+    yield Broken("tap, third chunk", (chunk + "@3",))
+    for module, found in _addon_classes():
+        hooks = [h for h in FLOW_HOOKS if callable(vars(found).get(h))]
+        if hooks:
+            yield Broken(found.__name__, tuple(f"{module}:{found.__name__}.{hook}" for hook in hooks))
+
+
+def _addon_classes() -> Iterator[tuple[str, type]]:
+    """Those named in the pipeline's source."""
+    for _, found in inspect.getmembers(pipeline, inspect.isclass):
+        if found.__module__.startswith("addons.") and found.__module__ != pipeline.__name__:
+            yield found.__module__, found
+
+
+@contextmanager
+def _faulty_proxy(
+    folder: Path, broken: Broken, hosts: list[str], upstream: rig.Upstream
+) -> Iterator[Process]:
     with proxy_process(
-        tmp_path, upstream, launcher=faulty.launcher(hook), proxy__web="Live" in hook
-    ) as proxy:
-        for _ in range(2):
-            assert await exchange(proxy) == answer
-        assert [e.raw for e in upstream.exchanges] == [REQUEST, REQUEST]
-        log = proxy.log()
-    addon = hook.partition(":")[2].partition(".")[0].lower()
-    assert f"{addon} failed in {hook.rpartition('.')[2]}" in log
-    drain(tmp_path)
-    rows = calls(tmp_path)
-    if hook in RECORDS_ANYWAY:
-        assert [row["provider"] for row in rows] == ["openai", "openai"]
-    if "Record." in hook or "Identify." in hook:
-        assert "(call 0" in log, "the log names the call"
+        folder, upstream, launcher=launcher(*broken.targets), proxy__connect_to=hosts
+    ) as running:
+        yield running
+
+
+@pytest.mark.parametrize("broken", list(_broken()), ids=lambda b: b.name)
+async def test_with_a_part_that_raises(
+    broken: Broken,
+    upstream: rig.Upstream,
+    h2_upstream: rig.Upstream,
+    tmp_path: Path,
+) -> None:
+    with _faulty_proxy(tmp_path, broken, connect_to(upstream, h2_upstream), upstream) as proxy:
+        connections = Connections(proxy)
+        for exchange in EXCHANGES:
+            await connections.check(upstream, exchange)
+        await connections.close()
+        assert "raises on purpose" in proxy.log()
