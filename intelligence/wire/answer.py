@@ -80,6 +80,7 @@ class AnswerReader:
         self._head = b""
         self._framing: SseReader | NdjsonReader | JsonArrayReader | EventStreamReader | None = None
         self._kind = ""
+        self._some_event = False
         self._body: list[bytes] = []
         self._body_bytes = 0
         self._finished: Answer | None = None
@@ -136,7 +137,7 @@ class AnswerReader:
             ):
                 self._framing = JsonArrayReader()
                 return "array"
-            if content_type in _NDJSON or self._ndjson_unannounced(content_type):
+            if content_type in _NDJSON:
                 self._framing = NdjsonReader()
                 return "ndjson"
             return "whole"
@@ -150,13 +151,6 @@ class AnswerReader:
         ):
             return ""
         return "whole"
-
-    def _ndjson_unannounced(self, content_type: str) -> bool:
-        return self._format in ("ollama", "cohere-v1") and content_type in (
-            "text/plain",
-            "",
-            "application/octet-stream",
-        )
 
     # Events
 
@@ -175,6 +169,7 @@ class AnswerReader:
             return
         value = decode(data)
         if value is not INVALID and self._parser is not None:
+            self._some_event = True
             self._parser.event(kind, value)
         elif kind == "error" or (value is not INVALID and obj(value).get("error")):
             self._draft.fail(data[:_MAX_ERROR_TEXT].decode("utf-8", "replace") if value is INVALID else value)
@@ -217,22 +212,35 @@ class AnswerReader:
             draft.terminal = True
             if self._failed and draft.error_message is None:
                 draft.fail(value)
+        elif self._read_lines(body):
+            return
         elif self._failed:
             excerpt = body[:_MAX_ERROR_TEXT].decode("utf-8", "replace").strip()
             draft.fail_as(None, excerpt) if excerpt else None
         elif self._operation == "audio" and content_type.startswith("text/"):
             draft.say(body.decode("utf-8", "replace"))
 
+    def _read_lines(self, body: bytes) -> bool:
+        """Lines of JSON that were announced as one JSON value."""
+        head, newline, _ = body.partition(b"\n")
+        if not newline or not isinstance(decode(head), dict):
+            return False
+        lines = NdjsonReader()
+        self._events([*lines.feed(body), *lines.finish()])
+        return True
+
     @staticmethod
     def _looks_json(body: bytes, content_type: str) -> bool:
         return "json" in content_type or body[:64].lstrip()[:1] in (b"{", b"[", b'"')
 
     def _unknowable(self) -> bool:
-        """Whether the end of this body shows only in HTTP: a file, a page, a binary protocol."""
+        """Whether the end of this body shows only in HTTP: a file, a page, a binary protocol, events nobody knows."""
         if self._kind in ("whole", ""):
             content_type = self._headers.get("content-type", "").lower()
             return "json" not in content_type and bool(content_type) and "event-stream" not in content_type
-        return self._parser is None
+        draft = self._draft
+        blank = draft.model is None and draft.finish_reason is None and draft.usage_raw is None
+        return self._parser is None or (self._some_event and blank and not draft.saw_token)
 
     # The end
 
@@ -261,11 +269,10 @@ class AnswerReader:
         )
 
     def _model_in_path(self) -> str | None:
-        """Bedrock and Gemini answers are of the model that the path names."""
-        if self._format is None or not self._format.startswith(("bedrock", "gemini")):
+        """Bedrock's answers do not repeat the model; the path alone names it."""
+        if self._format is None or not self._format.startswith("bedrock"):
             return None
-        found = paths.match("POST", self._path, None, websocket=False)
-        found = found or paths.match("POST", self._path, "aws.bedrock", websocket=False)
+        found = paths.match("POST", self._path, "aws.bedrock", websocket=False)
         return found.model if found else None
 
 

@@ -1,7 +1,7 @@
 """Gemini, of the Gemini API, Vertex AI and Code Assist (which wraps each answer in `response`): generating, counting, embedding.
 
 A stream is a row of whole answers: parts add up, counts are cumulative, the last finish reason wins. With enums encoded as
-numbers (`enum-encoding=int`) the finish reason is that number's name. Keys may come in snake case.
+numbers (`enum-encoding=int`) the finish reason stays the number: Gemini API and Vertex AI number them differently.
 """
 
 from __future__ import annotations
@@ -67,13 +67,7 @@ class Gemini:
             draft.call(code.get("id"), "code_execution", code.get("code") or "", server=True)
 
 
-_REASONS = (
-    None, "STOP", "MAX_TOKENS", "SAFETY", "RECITATION", "OTHER", "BLOCKLIST", "PROHIBITED_CONTENT", "SPII",
-    "MALFORMED_FUNCTION_CALL",
-)  # fmt: skip
-
-
 def _reason(value: Any) -> str | None:
     if type(value) is int:
-        return _REASONS[value] if 0 <= value < len(_REASONS) else str(value)
+        return str(value) if value > 0 else None
     return None if value in ("FINISH_REASON_UNSPECIFIED", "BLOCK_REASON_UNSPECIFIED") else name(value)

@@ -11,7 +11,12 @@ from tests.intelligence.wire import corpus
 pytestmark = pytest.mark.skipif(not corpus.FILES, reason=f"no corpus in {corpus.FOLDER}")
 
 # Exchange id -> field -> why it may differ.
-EXCEPTIONS: dict[str, dict[str, str]] = {}
+_PLAN = {"reasoning": "Cohere's tool_plan is the model's reasoning; the corpus passes over it"}
+_CACHED = {"cache_read_tokens": "Together's usage.cached_tokens; the corpus passes over it"}
+EXCEPTIONS: dict[str, dict[str, str]] = {
+    **dict.fromkeys(("73a8ff68b6b9", "a949e0d62141", "1372eeab7f1d", "3e6af009d255"), _PLAN),
+    **dict.fromkeys(("04ab5e616688", "33a70ae1bebe", "947b60f5a542", "9da46ee57200"), _CACHED),
+}
 
 
 def read(exchange, target) -> Answer:
@@ -30,12 +35,14 @@ def differences(exchange, target, answer: Answer):
     expected = exchange["expected"]
     if answer.model != expected["model"]:
         yield "model", answer.model, expected["model"]
-    if answer.finish_reason != expected["finish_reason"]:
+    # The corpus has a number where enums came as numbers.
+    if answer.finish_reason != (expected["finish_reason"] and str(expected["finish_reason"])):
         yield "finish_reason", answer.finish_reason, expected["finish_reason"]
     for field, value in corpus.otel(target.format, expected).items():
         if getattr(answer, field) != value:
             yield field, getattr(answer, field), value
-    if answer.usage_raw != expected["usage_raw"]:
+    # Of embeddings and counting the corpus keeps the counts but not where they stood.
+    if answer.usage_raw != expected["usage_raw"] and target.operation not in ("embeddings", "count_tokens"):
         yield "usage_raw", answer.usage_raw, expected["usage_raw"]
     names = [call.name for call in answer.tool_calls]
     if names != expected["tool_calls"]:
@@ -65,7 +72,7 @@ def parsed(arguments):
     if not isinstance(arguments, str):
         return arguments
     try:
-        return json.loads(arguments)
+        return json.loads(arguments or "{}")
     except ValueError:
         return arguments
 
@@ -75,12 +82,14 @@ def test_answers(file):
     wrong = []
     for exchange in corpus.exchanges(file):
         target = corpus.target_of(exchange)
-        if target is None or exchange["framing"] == "websocket":
-            continue
+        if target is None or exchange["format"] in ("other", "realtime-ws"):
+            continue  # nothing is expected of "other"
         known = EXCEPTIONS.get(exchange["id"], {})
         for field, got, wanted in differences(exchange, target, read(exchange, target)):
             if field not in known:
-                wrong.append(f"{exchange['id']} {target.format} {exchange['framing']} {field}: {got!r} != {wanted!r}")
+                wrong.append(
+                    f"{exchange['id']} {target.format} {exchange['framing']} {field}: {got!r} != {wanted!r}"
+                )
     assert not wrong, "\n".join(wrong)
 
 
