@@ -173,7 +173,11 @@ class Config(Section):
         return self.store.dir
 
 
-SECTIONS = {name: f.annotation for name, f in Config.model_fields.items() if name != "path"}
+SECTIONS: dict[str, type[Section]] = {
+    name: field.annotation
+    for name, field in Config.model_fields.items()
+    if isinstance(field.annotation, type) and issubclass(field.annotation, Section)
+}
 
 
 def config_path() -> Path:

@@ -110,9 +110,10 @@ async def _realtime(exchange: Exchange) -> None:
 async def _talk(proxy) -> None:
     wire = await client.connect(proxy.address, "api.openai.com", ca_file=proxy.ca_file)
     protocol = f"realtime, openai-insecure-api-key.{canary('websocket')}".encode()
-    await websocket.open_as_client(
-        wire, "api.openai.com", "/v1/realtime?model=m", (b"Sec-WebSocket-Protocol", protocol)
+    await wire.send(
+        websocket.handshake("api.openai.com", "/v1/realtime?model=m", (b"Sec-WebSocket-Protocol", protocol))
     )
+    assert (await http1.read_head(wire)).status == 101
     assert canary("client-secret").encode() in (await websocket.read_message(wire)).payload, (
         "handed on untouched"
     )
