@@ -3,41 +3,52 @@
 from __future__ import annotations
 
 import inspect
+import re
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import mitmproxy.hooks
 import pytest
 
 from addons import pipeline
+from intelligence.store.journal import Kind, SegmentReader, segments
 from tests.e2e.conftest import connect_to
+from tests.rig import client
 from tests.rig import upstream as rig
-from tests.rig.compare import Connections
+from tests.rig.compare import Connections, check
 from tests.rig.faulty import launcher
-from tests.rig.framings import EXCHANGES
+from tests.rig.framings import EXCHANGES, OPENAI
 from tests.rig.processes import Process, proxy_process
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
-FLOW_HOOKS = ("requestheaders", "request", "responseheaders", "response", "error")
+# Raising in these is another matter: a proxy that cannot start, or (server_connect) finds only the real providers.
+SPARED = {"load", "configure", "running", "done", "server_connect", "next_layer"}
+CALL_HOOKS = {"request", "responseheaders", "response"}
+HOOKS = sorted(mitmproxy.hooks.all_hooks.keys() - SPARED)
 
 
 @dataclass(frozen=True)
 class Broken:
+    """What raises. `on_calls`: the log has to name the call."""
+
     name: str
     targets: tuple[str, ...]
+    on_calls: bool = True
 
 
 def _broken() -> Iterator[Broken]:
-    """The stream tap, from its first call and from its third; then each addon, all its hooks on flows at once."""
+    """The stream tap, from its first call and from its third; then each addon, all its hooks at once."""
     chunk = "intelligence.store.journal:JournalWriter.chunk"
     yield Broken("tap", (chunk,))
     yield Broken("tap, third chunk", (chunk + "@3",))
     for module, found in _addon_classes():
-        hooks = [h for h in FLOW_HOOKS if callable(vars(found).get(h))]
+        hooks = [h for h in HOOKS if callable(vars(found).get(h))]
         if hooks:
-            yield Broken(found.__name__, tuple(f"{module}:{found.__name__}.{hook}" for hook in hooks))
+            targets = tuple(f"{module}:{found.__name__}.{hook}" for hook in hooks)
+            yield Broken(found.__name__, targets, on_calls=not CALL_HOOKS.isdisjoint(hooks))
 
 
 def _addon_classes() -> Iterator[tuple[str, type]]:
@@ -69,4 +80,30 @@ async def test_with_a_part_that_raises(
         for exchange in EXCHANGES:
             await connections.check(upstream, exchange)
         await connections.close()
-        assert "raises on purpose" in proxy.log()
+        log = proxy.log()
+    assert "raises on purpose" in log
+    logged = set(re.findall(r"\(call ([0-9a-f-]{36})\)", log))
+    if broken.on_calls:
+        assert logged
+    if recorded := _recorded(tmp_path / "data" / "journal"):
+        assert logged <= recorded
+
+
+async def test_undecided_is_not_opened(
+    upstream: rig.Upstream, h2_upstream: rig.Upstream, tmp_path: Path
+) -> None:
+    """When the choice of what to open raises, nothing is: the client gets the provider's own certificate, and its bytes."""
+    broken = Broken("scope", ("addons.scope:Scope.next_layer",))
+    with _faulty_proxy(tmp_path, broken, connect_to(upstream, h2_upstream), upstream) as proxy:
+        wire = await client.connect(proxy.address, OPENAI, ca_file=upstream.ca_file)
+        await check(wire, upstream, EXCHANGES[0])
+        await wire.close()
+
+
+def _recorded(journal: Path) -> set[str]:
+    """The ids of the calls in the journal."""
+    found = set()
+    for path in segments(journal):
+        with closing(SegmentReader(path)) as reader:
+            found |= {frame.call_id for frame in reader.frames() if frame.kind is Kind.REQUEST}
+    return found
