@@ -6,12 +6,13 @@ ask `of`, and stay silent when it gives `None`.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
 
 from datasette_plugins.feed import Feed
+from datasette_plugins.summary import Summaries
 from datasette_plugins.traffic import Traffic
 
 if TYPE_CHECKING:
@@ -24,6 +25,7 @@ class Dashboard:
     hosts: frozenset[str]  # the `Host` headers it answers to
     traffic: Traffic
     feed: Feed
+    summaries: Summaries = field(default_factory=Summaries)
 
 
 _dashboards: WeakKeyDictionary[Datasette, Dashboard] = WeakKeyDictionary()

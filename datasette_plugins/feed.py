@@ -23,7 +23,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from datasette_plugins import calls, health, queries, summary
+from datasette_plugins import calls, health, queries
 from datasette_plugins.traffic import FileId, connect, file_id
 
 if TYPE_CHECKING:
@@ -34,11 +34,10 @@ log = logging.getLogger(__name__)
 LATEST_CALLS = 50
 POLL_SECONDS = 0.025
 HEALTH_SECONDS = 2.0
-SUMMARY_SECONDS = 1.0
 
 
 class Feed:
-    """The latest calls, counts and problems of one data folder, kept fresh while someone watches."""
+    """The latest calls and the problems of one data folder, kept fresh while someone watches."""
 
     def __init__(self, data_dir: Path) -> None:
         self.problems: list[health.Problem] = []
@@ -48,7 +47,6 @@ class Feed:
         self._epoch = secrets.token_hex(4)
         self._seq = 0
         self._rows: dict[str, tuple[int, dict[str, Any]]] = {}
-        self._summaries: dict[str, tuple[float, int, dict[str, Any]]] = {}
         self._changed = asyncio.Event()
         self._watched = asyncio.Event()
         self._viewers = 0
@@ -92,15 +90,6 @@ class Feed:
             await asyncio.wait_for(self._changed.wait(), timeout)
         except TimeoutError:
             return
-
-    async def summary(self, span: str) -> dict[str, Any]:
-        """Counts over a span, at most `SUMMARY_SECONDS` old. Raises `sqlite3.Error` when there is nothing to read."""
-        at, seq, found = self._summaries.get(span, (0.0, -1, {}))
-        if seq != self._seq and time.monotonic() - at >= SUMMARY_SECONDS:
-            seq = self._seq
-            found = await self._in_thread(lambda: self._read_summary(span))
-            self._summaries[span] = (time.monotonic(), seq, found)
-        return found
 
     async def checked_problems(self) -> list[health.Problem]:
         """`problems`, at most `HEALTH_SECONDS` old."""
@@ -172,12 +161,6 @@ class Feed:
         rows = db.execute(queries.LATEST, {"limit": LATEST_CALLS}).fetchall()
         self._version = version
         return [calls.row(row) for row in rows]
-
-    def _read_summary(self, span: str) -> dict[str, Any]:
-        db = self._connection()
-        if db is None:
-            return summary.of_models([])
-        return summary.read(db, span, time.time_ns() // 1_000_000)
 
     def _connection(self) -> sqlite3.Connection | None:
         found = file_id(self._path)

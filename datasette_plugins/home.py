@@ -22,11 +22,10 @@ async def home(datasette: Datasette, request: Request) -> Response:
     span = summary.span_named(request.args.get("span"))
     cursor = here.feed.cursor  # before reading: what is committed in between comes again, and replaces itself
     now_ms = time.time_ns() // 1_000_000
-    context: dict[str, Any] = {"rows": [], "summary": summary.of_models([])}
     db = here.traffic.attached(datasette)
-    if db is not None:
-        context = await db.execute_fn(lambda conn: _read(conn, span, now_ms))
-    context |= {
+    context: dict[str, Any] = {
+        "rows": await db.execute_fn(_latest) if db else [],
+        "summary": (await here.summaries.of(db, span)).content,
         "span": span,
         "spans": {name: label for name, (label, _) in summary.SPANS.items()},
         "live_path": datasette.urls.path(f"/-/live?span={span}&after={cursor}"),
@@ -36,6 +35,5 @@ async def home(datasette: Datasette, request: Request) -> Response:
     return Response.html(await datasette.render_template("llmitm_home.html", context, request=request))
 
 
-def _read(conn: sqlite3.Connection, span: str, now_ms: int) -> dict[str, Any]:
-    latest = conn.execute(queries.LATEST, {"limit": LATEST_CALLS}).fetchall()
-    return {"rows": [calls.row(c) for c in latest], "summary": summary.read(conn, span, now_ms)}
+def _latest(conn: sqlite3.Connection) -> list[dict[str, Any]]:
+    return [calls.row(c) for c in conn.execute(queries.LATEST, {"limit": LATEST_CALLS})]

@@ -11,13 +11,15 @@ import asyncio
 import json
 import sqlite3
 import time
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from datasette.utils.asgi import Request
 
 from datasette_plugins import dashboard, summary
 from datasette_plugins.access import stream
-from datasette_plugins.feed import SUMMARY_SECONDS, Feed
+from datasette_plugins.feed import Feed
 from datasette_plugins.guard import Receive, Send
 
 if TYPE_CHECKING:
@@ -35,40 +37,51 @@ HEADERS = [
 
 @stream
 async def live(datasette: Datasette, request: Request, send: Send, receive: Receive) -> None:
-    feed = dashboard.here(datasette).feed
+    here = dashboard.here(datasette)
+    feed = here.feed
     seen = feed.seen(request.headers.get("last-event-id") or request.args.get("after"))
     span = summary.span_named(request.args.get("span"))
     await send({"type": "http.response.start", "status": 200, "headers": HEADERS})
     left = asyncio.ensure_future(_left(receive))
+
+    async def counts() -> summary.Summary:
+        return await here.summaries.of(here.traffic.attached(datasette), span)
+
     try:
         with feed.watching():
-            await _follow(feed, seen, span, send, left)
+            await _follow(feed, seen, counts, send, left)
         await send({"type": "http.response.body", "body": b"", "more_body": False})
     finally:
         left.cancel()
 
 
-async def _follow(feed: Feed, seen: int, span: str, send: Send, left: asyncio.Future[None]) -> None:
+async def _follow(
+    feed: Feed,
+    seen: int,
+    counts: Callable[[], Awaitable[summary.Summary]],
+    send: Send,
+    left: asyncio.Future[None],
+) -> None:
     end = time.monotonic() + STREAM_SECONDS
     problems: list[Any] | None = None
-    summary_due = 0.0
-    counted = seen
+    counted = count_due = 0.0
+    changed = time.monotonic()  # the page may have been given counts from a moment ago
     await _write(send, f"retry: {RECONNECT_MS}\n\n")
     while not feed.closing and not left.done() and time.monotonic() < end:
         if rows := feed.since(seen):
             cursor = feed.cursor
-            seen = feed.seen(cursor)
+            seen, changed = feed.seen(cursor), time.monotonic()
             await _event(send, "calls", {"rows": rows}, cursor)
         if feed.problems != problems:
             problems = feed.problems
             await _event(send, "problems", {"problems": [p.as_json() for p in problems]})
-        if counted != seen and time.monotonic() >= summary_due:
-            try:
-                await _event(send, "summary", await feed.summary(span))
-                counted = seen
-            except sqlite3.Error:  # the database is just being replaced; the reader logs it
-                pass
-            summary_due = time.monotonic() + SUMMARY_SECONDS
+        if changed > counted and time.monotonic() >= count_due:
+            count_due = time.monotonic() + summary.LEAST_SECONDS
+            with suppress(sqlite3.Error):  # the database is just being replaced; the feed logs it
+                latest = await counts()
+                if latest.at > counted:
+                    counted = latest.at
+                    await _event(send, "summary", latest.content)
         await feed.change(CHECK_SECONDS)
 
 

@@ -1,10 +1,20 @@
-"""Counts over a span of time: the figures on top of the home page, and the table by model under them."""
+"""Counts over a span of time: the figures on top of the home page, and the table by model under them.
+
+Counting reads every call of the span, so all viewers share what is counted (`Summaries`), and counting takes at most a
+small share of the time, however many calls there are.
+"""
 
 from __future__ import annotations
 
+import asyncio
 import sqlite3
+import time
+from collections import defaultdict
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any
+
+from datasette.database import Database
 
 from datasette_plugins import queries, units
 
@@ -18,6 +28,41 @@ SPANS: dict[str, tuple[str, int | None]] = {
 DEFAULT_SPAN = "24h"
 SHOWN_MODELS = 12
 COUNTED = ("input_tokens", "output_tokens", "cost_usd")
+
+
+# A summary is not counted again before this, and not before it has rested so many times as long as it took.
+LEAST_SECONDS = 1.0
+REST = 20
+
+
+@dataclass(frozen=True)
+class Summary:
+    """`at`: when counting began, on the clock `time.monotonic`. `content` is as `of_models` gives it."""
+
+    at: float
+    took: float
+    content: dict[str, Any]
+
+
+class Summaries:
+    """The last summary of each span."""
+
+    def __init__(self) -> None:
+        self._last: dict[str, Summary] = {}
+        self._counting: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
+
+    async def of(self, db: Database | None, span: str) -> Summary:
+        """Raises `sqlite3.Error`."""
+        if db is None:
+            return Summary(time.monotonic(), 0, of_models([]))
+        async with self._counting[span]:
+            last = self._last.get(span)
+            if last and time.monotonic() - last.at < max(LEAST_SECONDS, REST * last.took):
+                return last
+            began = time.monotonic()
+            content = await db.execute_fn(lambda conn: read(conn, span, time.time_ns() // 1_000_000))
+            self._last[span] = Summary(began, time.monotonic() - began, content)
+            return self._last[span]
 
 
 def span_named(name: str | None) -> str:

@@ -31,11 +31,11 @@ async def test_our_mistake_is_logged_without_values(
 ) -> None:
     records.add_call(db, text="a private prompt")
 
-    def broken(*args: object) -> dict[str, object]:
-        rows = [dict(r) for r in args[0].execute("select text from calls")]  # type: ignore[attr-defined]
+    def broken(conn: sqlite3.Connection) -> None:
+        rows = [dict(r) for r in conn.execute("select text from calls")]
         raise KeyError(len(rows))
 
-    monkeypatch.setattr(home, "_read", broken)
+    monkeypatch.setattr(home, "_latest", broken)
     with caplog.at_level(logging.DEBUG):
         response = await site.get("/")
     assert response.status_code == 500

@@ -112,18 +112,6 @@ async def test_the_database_may_come_later_and_be_replaced(
             await until(feed, lambda call_id=call_id: [row["id"] for row in feed.since(0)] == [call_id])  # type: ignore[misc]
 
 
-async def test_summaries_are_shared_for_a_second(feed: Feed, db: sqlite3.Connection) -> None:
-    records.add_call(db)
-    with feed.watching():
-        await until(feed, lambda: bool(feed.since(0)))
-        first = await feed.summary("24h")
-        assert first["figures"]["calls"] == "1"
-        records.add_call(db)
-        await until(feed, lambda: len(feed.since(0)) == 2)
-        assert await feed.summary("24h") is first
-        assert (await feed.summary("all"))["figures"]["calls"] == "2"
-
-
 async def test_problems_are_told(feed: Feed, data_dir: Path) -> None:
     with feed.watching():
         await until(feed, lambda: bool(feed.problems))

@@ -3,8 +3,11 @@ from __future__ import annotations
 import sqlite3
 import time
 
-from datasette_plugins import summary
+import pytest
+
+from datasette_plugins import dashboard, summary
 from tests.datasette_plugins import records
+from tests.datasette_plugins.conftest import Site
 
 HOUR = 3_600_000
 
@@ -68,3 +71,38 @@ def test_models_are_ordered_and_cut(db: sqlite3.Connection) -> None:
     assert [m["model"] for m in models[:2]] == ["m07", "m00"]  # type: ignore[index]
     assert models[0]["calls"] == "2"  # type: ignore[index]
     assert (len(models), found["more_models"]) == (12, 3)  # type: ignore[arg-type]
+
+
+async def test_viewers_share_a_summary_for_a_while(
+    site: Site, db: sqlite3.Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    attached = dashboard.here(site.datasette).traffic.attached(site.datasette)
+    summaries = summary.Summaries()
+    assert (await summaries.of(None, "24h")).content["figures"]["calls"] == "0"
+    first = await summaries.of(attached, "24h")
+    records.add_call(db)
+    assert await summaries.of(attached, "24h") is first
+    assert (await summaries.of(attached, "all")).content["figures"]["calls"] == "1"
+    monkeypatch.setattr(summary, "LEAST_SECONDS", 0)
+    monkeypatch.setattr(summary, "REST", 0)
+    assert (await summaries.of(attached, "24h")).content["figures"]["calls"] == "1"
+
+
+async def test_slow_counting_rests(
+    site: Site, db: sqlite3.Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    attached = dashboard.here(site.datasette).traffic.attached(site.datasette)
+    monkeypatch.setattr(summary, "LEAST_SECONDS", 0)
+    summaries = summary.Summaries()
+    counted = 0
+
+    def slow(*args: object) -> dict[str, object]:
+        nonlocal counted
+        counted += 1
+        time.sleep(0.05)
+        return {}
+
+    monkeypatch.setattr(summary, "read", slow)
+    for _ in range(5):
+        await summaries.of(attached, "all")
+    assert counted == 1
