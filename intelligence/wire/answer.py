@@ -272,8 +272,7 @@ class AnswerReader:
         """Bedrock's answers do not repeat the model; the path alone names it."""
         if self._format is None or not self._format.startswith("bedrock"):
             return None
-        found = paths.match("POST", self._path, "aws.bedrock", websocket=False)
-        return found.model if found else None
+        return paths.stated(self._format, self._path)[0]
 
 
 _NDJSON = frozenset(

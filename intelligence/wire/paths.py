@@ -155,3 +155,18 @@ def match(method: str, path: str, provider: str | None, *, websocket: bool) -> M
             model = found.groupdict().get("model")
             return Match(row.operation, row.format, unquote(model) if model else None, row.stream)
     return None
+
+
+def stated(format_: str | None, path: str) -> tuple[str | None, bool | None]:
+    """Model and streaming as a path of this format says, whoever's it is. None for what it does not."""
+    path = path.partition("?")[0]
+    if len(path) <= MAX_PATH:
+        for row in _POST:
+            if (
+                row.format == format_
+                and (row.stream is not None or row.path.groups)
+                and (found := row.path.search(path))
+            ):
+                model = found.groupdict().get("model")
+                return unquote(model) if model else None, row.stream
+    return None, None
