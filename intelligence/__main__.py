@@ -45,6 +45,9 @@ def main(arguments: list[str] | None = None) -> int:
     except (WorkerError, AlreadyRunning, SchemaError, OSError) as e:
         log.error("%s", e)
         return 1
+    except Exception:
+        log.exception("the worker failed; the journal keeps what is not stored")
+        return 1
     return 0
 
 

@@ -18,7 +18,6 @@ import json
 import logging
 import os
 import sqlite3
-import struct
 from collections.abc import Iterable, Iterator
 from itertools import chain
 from pathlib import Path
@@ -164,9 +163,11 @@ class Drain:
                     self._truncate(raw, call)
         try:
             self._say(batch, run, frame)
-        except (msgspec.MsgspecError, struct.error) as e:
+        except sqlite3.Error:
+            raise
+        except Exception as e:  # one bad frame must not hold up the journal for ever
             log.exception("run %s: a %s frame cannot be understood", run, frame.kind.name)
-            message = f"a {frame.kind.name} frame cannot be understood: {e}"
+            message = f"a {frame.kind.name} frame cannot be understood: {type(e).__name__}: {e}"
             batch.event("frame_unreadable", message, {}, run=run, t_us=frame.t_us, call=_call_id(frame.call))
 
     def _say(self, batch: Batch, run: str, frame: Frame) -> None:

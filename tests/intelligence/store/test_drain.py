@@ -3,7 +3,8 @@ import os
 import random
 import shutil
 import sqlite3
-from contextlib import closing, suppress
+from contextlib import closing, contextmanager, suppress
+from functools import partial
 from pathlib import Path
 
 import msgspec
@@ -14,6 +15,7 @@ from hypothesis import strategies as st
 from intelligence.store import bodies as bodies_module
 from intelligence.store import calls as calls_module
 from intelligence.store import drain as drain_module
+from intelligence.store import migrations as migrations_module
 from intelligence.store.batch import Batch
 from intelligence.store.drain import Drain
 from intelligence.store.ids import id_text, uuid7
@@ -193,10 +195,11 @@ def test_a_run_that_died_interrupts_its_calls(tmp_path, journal, db):
     with closing(Drain(db, tmp_path / "journal")) as d:
         d.step()
         assert {r["state"] for r in calls(db).values()} == {"pending"}
-        os.close(other._fd)  # as the end of the process does
-        while d.step():
-            pass
+        duration_ms = (d._open[raw].last_us - d._open[raw].started_us) / 1000
+    os.close(other._fd)  # as the end of the process does
+    drain(db, tmp_path)
     found = calls(db)
+    assert found[id_text(raw)]["duration_ms"] == duration_ms > 0
     assert (found[id_text(raw)]["state"], found[id_text(raw)]["text"]) == ("interrupted", "so far")
     assert found[id_text(alive)]["state"] == "pending"
     assert segment_files(tmp_path) == [f"{journal.run}-000001.seg"]
@@ -445,6 +448,33 @@ def test_an_answer_beyond_the_cap_is_stored_whole_and_parsed_to_the_cap(tmp_path
 # Any interleaving, any cut, any kill: the same rows.
 
 
+@contextmanager
+def small_parts():
+    with pytest.MonkeyPatch.context() as m:
+        m.setattr(bodies_module, "PART_BYTES", 300)
+        m.setattr(drain_module, "PART_BYTES", 300)
+        yield
+
+
+class Flaky(sqlite3.Connection):
+    """Fails once at the statement that `fails_in` counts down to."""
+
+    fails_in = -1
+
+    def _count(self):
+        self.fails_in -= 1
+        if self.fails_in == 0:
+            raise sqlite3.OperationalError("database or disk is full")
+
+    def execute(self, *arguments):
+        self._count()
+        return super().execute(*arguments)
+
+    def executemany(self, *arguments):
+        self._count()
+        return super().executemany(*arguments)
+
+
 @pytest.fixture(scope="module")
 def recording(tmp_path_factory):
     """Segments of one run with interleaved calls of every kind of end, and what an undisturbed drain makes of them."""
@@ -469,7 +499,7 @@ def recording(tmp_path_factory):
     os.close(journal._fd)
     files = [(p.name, p.read_bytes()) for p in segments(folder / "journal")]
     assert len(files) > 2
-    with closing(open_database(folder / "traffic.db")) as db:
+    with small_parts(), closing(open_database(folder / "traffic.db")) as db:
         drain(db, folder)
         expected = everything(db)
     assert len(expected["requests"]) == 6
@@ -484,10 +514,10 @@ def test_any_cut_and_any_kill_give_the_same_rows(recording, tmp_path_factory, da
     (folder / "journal").mkdir()
     total = sum(len(content) for _, content in files)
     cuts = sorted(data.draw(st.lists(st.integers(0, total), max_size=12), label="cuts"))
-    steps = data.draw(
-        st.lists(st.sampled_from(["step", "kill", "fail"]), min_size=len(cuts), max_size=len(cuts))
-    )
-    with pytest.MonkeyPatch.context() as m:
+    action = st.one_of(st.just("step"), st.just("kill"), st.integers(1, 18))
+    steps = data.draw(st.lists(action, min_size=len(cuts), max_size=len(cuts)), label="actions")
+    with small_parts(), pytest.MonkeyPatch.context() as m:
+        m.setattr(migrations_module.sqlite3, "connect", partial(sqlite3.connect, factory=Flaky))
         m.setattr(
             drain_module, "STEP_BYTES", data.draw(st.sampled_from([200, 2000, 1 << 24]), label="step bytes")
         )
@@ -537,17 +567,10 @@ def replay(folder, files, plan):
         if action == "step":
             worker.step()
             continue
-        if action == "fail":
-            with pytest.MonkeyPatch.context() as m:
-                real = Batch.store
-
-                def fail(self, connection, real=real):
-                    real(self, connection)
-                    raise sqlite3.OperationalError("database or disk is full")
-
-                m.setattr(Batch, "store", fail)
-                with suppress(sqlite3.OperationalError):
-                    worker.step()
+        if action != "kill":
+            db.fails_in = action
+            with suppress(sqlite3.OperationalError):
+                worker.step()
         worker.close()
         db.close()
         db = open_database(folder / "traffic.db")

@@ -1,8 +1,8 @@
 import pytest
-from intelligence.wire.answer import Answer
 
 from intelligence.store.journal import EndHead
 from intelligence.store.outcome import outcome
+from intelligence.wire.answer import Answer
 
 
 def answer(**changes):
