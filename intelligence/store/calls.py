@@ -106,8 +106,6 @@ def _model_and_stream(head: RequestHead, body: bytes, call_id: str) -> tuple[str
     except Exception:
         log.exception("%s: the request could not be parsed", call_id)
         return head.model, head.stream
-    if not request.understood:
-        return head.model, head.stream
     return (
         head.model if head.model is not None else request.model,
         head.stream if head.stream is not None else request.stream,

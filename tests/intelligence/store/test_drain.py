@@ -1,4 +1,5 @@
 import fcntl
+import gzip
 import os
 import random
 import shutil
@@ -104,6 +105,19 @@ def test_a_call_is_one_row(tmp_path, journal, db):
     assert row["ttft_ms"] == came[1].at_us / 1000  # the first chunk only names the role
     assert rows(db, "select connect_ms from responses") == [{"connect_ms": 1.5}]
     assert everything(db)["open"] == []
+
+
+def test_what_the_proxy_did_not_read_is_read_from_the_body(tmp_path, journal, db):
+    head = request_head(model=None, stream=None, headers=[("content-encoding", "gzip")])
+    read = call(journal, stream("x"), head=head, body=gzip.compress(prompt("hi")))
+    known = call(journal, stream("x"), head=request_head(model="other", stream=None), body=prompt("hi"))
+    garbage = call(journal, stream("x"), head=head, body=b"\x1f\x8b garbage")
+    drain(db, tmp_path)
+    found = calls(db)
+    assert (found[read]["model"], found[read]["stream"]) == ("gpt-4o", 1)
+    assert (found[known]["model"], found[known]["stream"]) == ("other", 1)
+    assert (found[garbage]["model"], found[garbage]["stream"]) == (None, None)
+    assert body(db, read, "request") == gzip.compress(prompt("hi"))
 
 
 def test_an_open_call_is_seen_at_once_and_its_answer_waits(tmp_path, journal, db):
