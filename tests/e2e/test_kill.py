@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import random
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from intelligence.store import queries
 from tests.rig import client, http1
 from tests.rig.processes import calls, drain, proxy_process, worker_process
 from tests.rig.upstream import Exchange, Upstream
+from tests.rig.wire import Ended
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -68,7 +70,7 @@ class Load:
         while True:
             number += 1
             mark = f"{name}-{number}"
-            message = http1.Message.__new__(http1.Message)
+            wire = None
             try:
                 wire = await client.connect(proxy.address, HOST, ca_file=proxy.ca_file)
                 body = request_body(mark, stream=rng.random() < 0.6)
@@ -77,10 +79,13 @@ class Load:
                     b"content-length: %d\r\n\r\n" % len(body) + body
                 )
                 message = await http1.read_message(wire, answer_to=b"POST")
+                if not message.complete:
+                    self.partial[mark] = bytes(wire.received)
+                    return
                 self.whole[mark] = message.body
                 await wire.close()
-            except (OSError, ConnectionError, Exception):
-                self.partial[mark] = bytes(wire.received) if "wire" in locals() else b""
+            except (OSError, Ended):
+                self.partial[mark] = bytes(wire.received) if wire else b""
                 return
 
 
@@ -107,13 +112,7 @@ async def test_a_killed_proxy_loses_nothing_that_was_delivered(upstream: Upstrea
         partial |= load.partial
     seen = [json.loads(exchange.request.body)["messages"][0]["content"] for exchange in upstream.exchanges]
     drain(tmp_path)
-    recorded = {row["id"]: row for row in calls(tmp_path)}
-    stored = {}
-    with queries.connect(tmp_path / "data") as db:
-        for call_id in recorded:
-            mark = json.loads(queries.request_body(db, call_id))["messages"][0]["content"]
-            assert mark not in stored, f"{mark} is there twice"
-            stored[mark] = (recorded[call_id], queries.response_body(db, call_id) or b"")
+    stored = by_mark(tmp_path)
     assert len(whole) > 50 and any(partial.values()), "the load was a load"
     assert set(seen) <= set(stored), "every request the provider saw"
     for mark, body in whole.items():
@@ -127,6 +126,19 @@ async def test_a_killed_proxy_loses_nothing_that_was_delivered(upstream: Upstrea
             assert dechunked(chunks) == raw[: len(dechunked(chunks))], (
                 "every byte of a cut stream the client got"
             )
+
+
+def by_mark(folder: Path) -> dict[str, tuple[dict, bytes]]:
+    """Every recorded call by the text of its prompt: its row and the answer's bytes."""
+    stored: dict[str, tuple[dict, bytes]] = {}
+    with closing(queries.connect(folder / "data" / "traffic.db")) as db:
+        for row in calls(folder):
+            seq = queries.call(db, row["id"])["seq"]
+            request = queries.body(db, seq, "request", [], 1 << 20)
+            mark = json.loads(request)["messages"][0]["content"]
+            assert mark not in stored, f"{mark} is there twice"
+            stored[mark] = (row, queries.body(db, seq, "response", [], 1 << 24))
+    return stored
 
 
 def dechunked(data: bytes) -> bytes:
