@@ -27,19 +27,28 @@ class Why:
 
     @property
     def added(self) -> list[str]:
-        return _without(self.now, self.before)
+        """Names that the old certificate refuses."""
+        return _outside(self.now, self.before)
 
     @property
     def removed(self) -> list[str]:
-        return _without(self.before, self.now)
+        """Names that the new one refuses."""
+        return _outside(self.before, self.now)
+
+    @property
+    def any_name_now(self) -> bool:
+        return self.now is not None and not authority.limits_dns(self.now)
+
+    @property
+    def any_name_before(self) -> bool:
+        return self.before is not None and not authority.limits_dns(self.before)
 
     @property
     def grew(self) -> bool:
-        if self.before is None or self.before == self.now:
+        """Whether the old certificate refuses something that the new one does not."""
+        if self.before is None:
             return False
-        if self.now is None:
-            return True
-        return bool(self.added) or (authority.limits_dns(self.before) and not authority.limits_dns(self.now))
+        return self.now is None or bool(self.added) or (self.any_name_now and not self.any_name_before)
 
 
 def message(why: Why, cert: Path, limits: x509.NameConstraints | None) -> str:
@@ -67,8 +76,7 @@ def foreign(ca: Path, present: x509.NameConstraints | None, wanted: x509.NameCon
             f"{ca} was not made by llmitm and has no name constraints: whoever gets its key can speak for any host. "
             "Move it away to have a limited CA made, or set certs.name_constraints = false to accept it."
         )
-    missing = [name for name in authority.permitted_names(wanted) if not authority.permits(present, name)]
-    if missing:
+    if missing := _outside(wanted, present):
         return (
             f"{ca} was not made by llmitm, and its name constraints leave out {_some(missing)}: "
             "clients will refuse our certificates there."
@@ -95,6 +103,10 @@ def _reasons(why: Why) -> list[str]:
         return [*reasons, "from now on it can sign for the hosts in scope only"]
     if why.now is None:
         return [*reasons, "certs.name_constraints is off, so it can sign for every host"]
+    if why.any_name_now and not why.any_name_before:
+        reasons.append("the scope grew by a pattern that could be any name")
+    if why.any_name_before and not why.any_name_now:
+        reasons.append("the scope has no pattern any more that could be any name")
     if why.added:
         reasons.append(f"the scope grew by {_some(why.added)}")
     if why.removed:
@@ -110,9 +122,11 @@ def _elsewhere(why: Why) -> str:
     return "Where the old one was installed, everything goes on working, with the old, wider limits."
 
 
-def _without(some: x509.NameConstraints | None, others: x509.NameConstraints | None) -> list[str]:
-    known = set(authority.permitted_names(others)) if others else set()
-    return [name for name in (authority.permitted_names(some) if some else ()) if name not in known]
+def _outside(names: x509.NameConstraints | None, limits: x509.NameConstraints | None) -> list[str]:
+    """What of these names is not within the limits."""
+    if names is None or limits is None:
+        return []
+    return [name for name in authority.permitted_names(names) if not authority.permits(limits, name)]
 
 
 def _some(names: list[str]) -> str:

@@ -62,6 +62,8 @@ def _serve(listener: socket.socket, context: ssl.SSLContext) -> None:
             plain.settimeout(10)
             with context.wrap_socket(plain, server_side=True) as connection:
                 connection.recv(65536)
-                connection.sendall(b"HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: 7\r\n\r\ntrusted")
+                connection.sendall(
+                    b"HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: 7\r\n\r\ntrusted"
+                )
         except OSError:  # the client refused us, as some tests want
             plain.close()

@@ -125,7 +125,10 @@ def test_a_name_out_of_scope_beside_one_in_scope_is_refused(limited: Path, verif
 @pytest.mark.parametrize("verify", VERIFIERS)
 def test_limits_off_trusts_every_host(tmp_path: Path, verify: Verifier) -> None:
     ensure_ca(tmp_path, DNS, ADDRESSES, name_constraints=False)
-    assert verify(tmp_path / "mitmproxy-ca-cert.pem", leaf_for(tmp_path, "example.com"), "example.com") == "trusted"
+    assert (
+        verify(tmp_path / "mitmproxy-ca-cert.pem", leaf_for(tmp_path, "example.com"), "example.com")
+        == "trusted"
+    )
 
 
 @pytest.mark.parametrize("verify", VERIFIERS)
