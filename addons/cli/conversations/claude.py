@@ -9,7 +9,8 @@ import anthropic
 KEY = "sk-ant-demo-not-a-real-key"
 
 _STYLE = "Keep functions short. Prefer the standard library. Every change comes with its test. "
-AGENT_PROMPT = "You are a coding agent working in a Python repository. " + _STYLE * 40
+# Long enough that the provider caches it, as agents' prompts are.
+AGENT_PROMPT = "You are a coding agent working in a Python repository. " + _STYLE * 60
 
 FILE_TOOLS: list[Any] = [
     {
