@@ -34,7 +34,8 @@ def main() -> int:
     results: list[Result] = []
     with tempfile.TemporaryDirectory(prefix="llmitm-bench-") as folder, stage(Path(folder)) as s:
         for name in options.rows or ROWS:
-            for result in ROWS[name](s, options.quick):
+            row = ROWS[name]
+            for result in row.measure(s, row.quick if options.quick else row.full):
                 results.append(result)
                 _show(result)
     failed = [r.figure for r in results if not r.passed]

@@ -18,7 +18,7 @@ from typing import Any
 from tests.bench import bodies
 from tests.rig.authority import Authority
 from tests.rig.mitmdump import mitmdump_process
-from tests.rig.processes import REPOSITORY, proxy_process
+from tests.rig.processes import REPOSITORY, Process, proxy_process
 
 NICE = -10
 
@@ -67,6 +67,8 @@ class Candidate:
     name: str
     pid: int
     generator: subprocess.Popen[str]
+    process: Process | None = None
+    exchanges: int = 0
 
     def burst(self, **command: Any) -> Burst:
         """Commands are those of `load`."""
@@ -74,7 +76,18 @@ class Candidate:
         answer = _ask(self.generator, command)
         used = cpu_seconds(self.pid) - begin
         load_cpu = answer.pop("cpu_seconds")
+        self.exchanges += len(answer["latency_ms"]) + len(answer["first_byte_ms"])
         return Burst(cpu_seconds=used, load_cpu_seconds=load_cpu, **answer)
+
+    def check_recorded(self) -> None:
+        """A proxy that skipped its work would look fast: every exchange must be in its journal."""
+        if self.process is None:
+            return
+        deadline = time.monotonic() + 5
+        while (counters := self.process.status.counters).get("calls") != self.exchanges:
+            assert time.monotonic() < deadline, f"{self.name} had {self.exchanges} exchanges, says {counters}"
+            time.sleep(0.1)
+        assert counters["dropped_frames"] == 0, f"{self.name} dropped frames: {counters}"
 
 
 def _ask(generator: subprocess.Popen[str], command: dict[str, Any]) -> dict[str, Any]:
@@ -111,11 +124,16 @@ class Stage:
             self._started[name].burst(streams=4, chunks=20, every_ms=2)
         return self._started[name]
 
+    def check_recorded(self) -> None:
+        for candidate in self._started.values():
+            candidate.check_recorded()
+
     def start(
         self, stack: ExitStack, kind: str, folder: str, *, launcher: Sequence[str] = ("-m", "addons")
     ) -> Candidate:
         """A fresh one of that kind, cold, for as long as `stack` lasts."""
         here = self.folder / folder
+        process: Process | None = None
         where = {"proxy": None, "upstream": self.provider.address, "connect_to": self.provider.address}
         with on_core(0):
             if kind == "direct":
@@ -128,14 +146,14 @@ class Stage:
                 where["proxy"] = mitmdump.address
             else:
                 web = kind == "llmitm+web"
-                proxy = stack.enter_context(
+                process = stack.enter_context(
                     proxy_process(here, self.provider, launcher=launcher, proxy__web=web)
                 )
-                pid, ca_file = proxy.pid, proxy.ca_file
-                where |= {"proxy": proxy.address, "connect_to": f"{bodies.HOST}:443"}
+                pid, ca_file = process.pid, process.ca_file
+                where |= {"proxy": process.address, "connect_to": f"{bodies.HOST}:443"}
         generator = stack.enter_context(_python("tests.bench.load"))
         _ask(generator, {**where, "ca": str(ca_file)})
-        return Candidate(kind, pid, generator)
+        return Candidate(kind, pid, generator, process)
 
 
 @contextmanager
@@ -164,4 +182,6 @@ def stage(folder: Path) -> Iterator[Stage]:
         process = stack.enter_context(_python("tests.bench.upstream", str(leaf)))
         assert process.stdout
         address = f"127.0.0.1:{int(process.stdout.readline())}"
-        yield Stage(folder, Provider(address, authority.ca_file, process.pid), stack)
+        made = Stage(folder, Provider(address, authority.ca_file, process.pid), stack)
+        yield made
+        made.check_recorded()

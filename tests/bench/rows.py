@@ -9,6 +9,7 @@ The prompt of the "mix" is 200 KB, 20 a second. `bare` is mitmdump without any s
 from __future__ import annotations
 
 import statistics
+import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -18,6 +19,14 @@ from tests.bench.candidates import Burst, Candidate, Stage, rss_mb
 SHORT, LONG = 2_000, 200_000
 # Streams do not begin in step in real life either; in step, the requests alone would make up the slowest hundredth.
 STAGGER_MS = 20.3
+
+
+@dataclass(frozen=True)
+class Effort:
+    """How many rounds, and after how many seconds no more are begun (three there always are)."""
+
+    rounds: int
+    seconds: float
 
 
 @dataclass(slots=True)
@@ -54,12 +63,15 @@ def _percentile(ordered: list[float], percent: float) -> float:
 
 
 def _rounds[T](
-    stage: Stage, names: list[str], count: int, once: Callable[[Candidate], T]
+    stage: Stage, names: list[str], effort: Effort, once: Callable[[Candidate], T]
 ) -> list[dict[str, T]]:
     """Each candidate once a round, in turns first and last."""
     candidates = [stage.candidate(name) for name in names]
-    found = []
-    for number in range(count):
+    found: list[dict[str, T]] = []
+    begin = time.monotonic()
+    for number in range(effort.rounds):
+        if number >= 3 and time.monotonic() - begin > effort.seconds:
+            break
         order = candidates if number % 2 == 0 else candidates[::-1]
         found.append({candidate.name: once(candidate) for candidate in order})
     return found
@@ -75,22 +87,22 @@ def _cpu_ms(candidate: Candidate, size: int, prompts: int) -> float:
     return used / (prompts // 2 * 2) * 1000
 
 
-def _cpu_rounds(stage: Stage, size: int, prompts: int, count: int) -> tuple[list[dict[str, float]], str]:
+def _cpu_rounds(stage: Stage, size: int, prompts: int, effort: Effort) -> tuple[list[dict[str, float]], str]:
     names = ["bare", "llmitm", "llmitm+web"]
-    rounds = _rounds(stage, names, count, lambda c: _cpu_ms(c, size, prompts))
+    rounds = _rounds(stage, names, effort, lambda c: _cpu_ms(c, size, prompts))
     return rounds, "CPU ms: " + ", ".join(f"{name} {_median(rounds, name):.2f}" for name in names)
 
 
-def json_short(stage: Stage, quick: bool) -> Iterator[Result]:
-    rounds, note = _cpu_rounds(stage, SHORT, 400, 5 if quick else 14)
+def json_short(stage: Stage, effort: Effort) -> Iterator[Result]:
+    rounds, note = _cpu_rounds(stage, SHORT, 400, effort)
     off = [r["llmitm"] / r["bare"] for r in rounds]
     web = [r["llmitm+web"] / r["bare"] for r in rounds]
     yield _result("json", "CPU per JSON request, 2 KB prompt", off, 0.85, note)
     yield _result("json", "the same with mitmweb on", web, 1.0, note)
 
 
-def json_long(stage: Stage, quick: bool) -> Iterator[Result]:
-    rounds, note = _cpu_rounds(stage, LONG, 120, 5 if quick else 12)
+def json_long(stage: Stage, effort: Effort) -> Iterator[Result]:
+    rounds, note = _cpu_rounds(stage, LONG, 120, effort)
     ratios = [r["llmitm"] / r["bare"] for r in rounds]
     web = statistics.median(r["llmitm+web"] / r["bare"] for r in rounds)
     yield _result(
@@ -98,23 +110,23 @@ def json_long(stage: Stage, quick: bool) -> Iterator[Result]:
     )
 
 
-def first_byte(stage: Stage, quick: bool) -> Iterator[Result]:
+def first_byte(stage: Stage, effort: Effort) -> Iterator[Result]:
     def once(candidate: Candidate) -> float:
         return statistics.median(
             candidate.burst(streams=1, chunks=2, every_ms=1).first_byte_ms[0] for _ in range(40)
         )
 
-    rounds = _rounds(stage, ["stream", "llmitm"], 6 if quick else 16, once)
+    rounds = _rounds(stage, ["stream", "llmitm"], effort, once)
     added = [r["llmitm"] - r["stream"] for r in rounds]
     note = f"ms: stream {_median(rounds, 'stream'):.2f}, llmitm {_median(rounds, 'llmitm'):.2f}"
     yield _result("first-byte", "SSE first byte, beyond bare stream=True", added, 1.0, note, unit="ms")
 
 
-def _latency(stage: Stage, count: int, row: str, figure: str, **mix: float) -> Result:
+def _latency(stage: Stage, effort: Effort, row: str, figure: str, **mix: float) -> Result:
     def once(candidate: Candidate) -> Burst:
         return candidate.burst(streams=16, chunks=120, every_ms=5, stagger_ms=STAGGER_MS, **mix)
 
-    bursts = _rounds(stage, ["stream", "llmitm"], count, once)
+    bursts = _rounds(stage, ["stream", "llmitm"], effort, once)
     p99 = [{name: _percentile(b.chunk_ms, 99) for name, b in r.items()} for r in bursts]
     p50 = [{name: _percentile(b.chunk_ms, 50) for name, b in r.items()} for r in bursts]
     cpu = [{name: b.cpu_seconds / b.seconds * 100 for name, b in r.items()} for r in bursts]
@@ -126,18 +138,18 @@ def _latency(stage: Stage, count: int, row: str, figure: str, **mix: float) -> R
     return _result(row, figure, [r["llmitm"] / r["stream"] for r in p99], 1.25, note)
 
 
-def latency(stage: Stage, quick: bool) -> Iterator[Result]:
-    yield _latency(stage, 10 if quick else 32, "latency", "SSE chunk latency p99, 16 streams")
+def latency(stage: Stage, effort: Effort) -> Iterator[Result]:
+    yield _latency(stage, effort, "latency", "SSE chunk latency p99, 16 streams")
 
 
-def latency_mix(stage: Stage, quick: bool) -> Iterator[Result]:
+def latency_mix(stage: Stage, effort: Effort) -> Iterator[Result]:
     figure = "the same while 200 KB prompts arrive"
-    yield _latency(stage, 10 if quick else 32, "latency-mix", figure, prompts_per_second=20, size=LONG)
+    yield _latency(stage, effort, "latency-mix", figure, prompts_per_second=20, size=LONG)
 
 
-def memory(stage: Stage, quick: bool) -> Iterator[Result]:
+def memory(stage: Stage, effort: Effort) -> Iterator[Result]:
     """A fresh proxy: the growth after its first 2,000 requests, whatever it is, is not warming up."""
-    total = 8_000 if quick else 20_000
+    total = effort.rounds * 1_000
     with ExitStack() as stack:
         proxy = stage.start(stack, "llmitm+web", "memory")
         sizes = [rss_mb(proxy.pid)]
@@ -150,11 +162,11 @@ def memory(stage: Stage, quick: bool) -> Iterator[Result]:
     yield _result("memory", f"memory after {total:,} requests / after 2,000, mitmweb on", [after], 1.05, note)
 
 
-def not_the_bottleneck(stage: Stage, quick: bool) -> Iterator[Result]:
+def not_the_bottleneck(stage: Stage, effort: Effort) -> Iterator[Result]:
     """How much of its core the load side needs to keep the fastest proxy busy, and how much it could do."""
     direct, proxied = stage.candidate("direct"), stage.candidate("llmitm")
     shares, faster = [], []
-    for _ in range(3 if quick else 8):
+    for _ in range(effort.rounds):
         one = direct.burst(prompts=2_000, concurrency=16, size=SHORT)
         # The upstream's process is `direct`'s "proxy": its CPU time is what an exchange costs there.
         both = (one.cpu_seconds + one.load_cpu_seconds) / 2_000
@@ -165,12 +177,21 @@ def not_the_bottleneck(stage: Stage, quick: bool) -> Iterator[Result]:
     yield _result("direct", "load generator + provider, share of their core", shares, 0.5, note, unit="")
 
 
-ROWS: dict[str, Callable[[Stage, bool], Iterator[Result]]] = {
-    "direct": not_the_bottleneck,
-    "json": json_short,
-    "json-200k": json_long,
-    "first-byte": first_byte,
-    "latency": latency,
-    "latency-mix": latency_mix,
-    "memory": memory,
+@dataclass(frozen=True)
+class Row:
+    """How a row is measured, in earnest and quickly. The whole takes less than eight minutes, or less than two."""
+
+    measure: Callable[[Stage, Effort], Iterator[Result]]
+    full: Effort
+    quick: Effort
+
+
+ROWS = {
+    "direct": Row(not_the_bottleneck, Effort(8, 20), Effort(3, 5)),
+    "json": Row(json_short, Effort(14, 70), Effort(5, 18)),
+    "json-200k": Row(json_long, Effort(12, 60), Effort(5, 14)),
+    "first-byte": Row(first_byte, Effort(16, 30), Effort(6, 8)),
+    "latency": Row(latency, Effort(32, 80), Effort(8, 16)),
+    "latency-mix": Row(latency_mix, Effort(32, 80), Effort(8, 16)),
+    "memory": Row(memory, Effort(20, 60), Effort(8, 20)),
 }
