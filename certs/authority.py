@@ -8,7 +8,7 @@ The certificate is signed by its own key (ECDSA P-256) and may sign server certi
   that treat the two apart; a family with one is not, since an exclusion beats every permission.
 
 Every name of a leaf is checked, so a leaf must carry names in scope and no other. The limits stand in the trusted certificate
-itself. OpenSSL heeds them there, and with it Python, curl and Node; RFC 5280 leaves that to the verifier (Java does not).
+itself. OpenSSL (Python, curl, Node) and Go heed them there; RFC 5280 leaves that to the verifier, and Java does not.
 """
 
 from __future__ import annotations
