@@ -61,16 +61,17 @@ async def _read(datasette: Datasette, request: Request, reader: Any) -> Any:
 
 def _context(found: record.Record) -> dict[str, Any]:
     row = found.row
+    shown = calls.row(row)
     asked = read_request(row["format"] or "", row["operation"] or "", row["path"] or "", found.request_body)
     return {
         "call": row,
-        "row": calls.row(row),
+        "row": shown,
         "now_ms": time.time_ns() // 1_000_000,
         "understood": asked.understood,
         "said": conversation.of_request(asked),
         "answer": _answer(found),
         "parameters": conversation.parameters(asked),
-        "usage": _usage(row),
+        "usage": _usage(row, shown),
         "usage_raw": conversation.pretty(row["usage_raw"] or ""),
         "timing": _timing(row),
         "profile": profile(found.arrivals, row["ttft_ms"], row["duration_ms"]),
@@ -109,19 +110,19 @@ def _tools(raw: str | None) -> list[tuple[str, str]]:
     return [(tool.get("name") or "", tool.get("arguments") or "") for tool in json.loads(raw or "[]")]
 
 
-def _usage(row: dict[str, Any]) -> list[tuple[str, str]]:
+def _usage(row: dict[str, Any], as_text: dict[str, Any]) -> list[tuple[str, str]]:
     """Token counts, the parts of a whole only where the provider stated them."""
-    shown = [("Input tokens", units.count(row["input_tokens"]))]
+    shown = [("Input tokens", as_text["input_tokens"])]
     for label, column in (
         ("of them from cache", "cache_read_tokens"),
         ("of them to cache", "cache_write_tokens"),
     ):
         if row[column] is not None:
             shown.append((label, units.count(row[column])))
-    shown.append(("Output tokens", units.count(row["output_tokens"])))
+    shown.append(("Output tokens", as_text["output_tokens"]))
     if row["reasoning_tokens"] is not None:
         shown.append(("of them reasoning", units.count(row["reasoning_tokens"])))
-    shown.append(("Cost", units.money(row["cost_usd"])))
+    shown.append(("Cost", as_text["cost"]))
     return shown
 
 

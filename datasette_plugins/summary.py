@@ -26,7 +26,7 @@ SPANS: dict[str, tuple[str, int | None]] = {
     "all": ("all time", None),
 }
 DEFAULT_SPAN = "24h"
-SHOWN_MODELS = 12
+SHOWN_MODELS = 50
 COUNTED = ("input_tokens", "output_tokens", "cost_usd")
 
 

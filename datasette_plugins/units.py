@@ -27,9 +27,11 @@ def compact(value: float | None) -> str:
 
 
 def duration(ms: float | None) -> str:
-    """Milliseconds as `850 ms`, `2.31 s`, `3 min 20 s`, `2 h 05 min`."""
+    """Milliseconds as `0.4 ms`, `850 ms`, `2.31 s`, `3 min 20 s`, `2 h 05 min`."""
     if ms is None:
         return UNKNOWN
+    if ms < 9.95:
+        return f"{ms:.1f} ms"
     if ms < 999.5:
         return f"{ms:.0f} ms"
     seconds = ms / 1000

@@ -54,7 +54,7 @@ function showCalls({ rows: changed }) {
   tickTimes(rows);
 }
 
-function showSummary({ figures, models, more_models: more }) {
+function showSummary({ figures, models }) {
   fill(document.getElementById("figures"), figures);
   document.getElementById("model-rows").replaceChildren(
     ...models.map((model) => {
@@ -64,9 +64,25 @@ function showSummary({ figures, models, more_models: more }) {
     }),
   );
   document.getElementById("models").hidden = models.length === 0;
-  const note = document.getElementById("more-models");
-  note.hidden = more <= 0;
-  note.querySelector("span").textContent = String(more);
+  labelMore();
 }
+
+// The table by model shows its first rows (llmitm.css) until one asks for all.
+const FIRST_MODELS = 5;
+const more = document.getElementById("more-models");
+
+function labelMore() {
+  const count = document.getElementById("model-rows").children.length;
+  const open = more.getAttribute("aria-expanded") === "true";
+  more.hidden = count <= FIRST_MODELS;
+  more.textContent = open ? "Show fewer" : `Show all ${count}`;
+}
+
+more.addEventListener("click", () => {
+  const open = more.getAttribute("aria-expanded") !== "true";
+  more.setAttribute("aria-expanded", String(open));
+  document.getElementById("model-rows").classList.toggle("all", open);
+  labelMore();
+});
 
 connect(rows.dataset.live, { calls: showCalls, summary: showSummary });

@@ -174,6 +174,19 @@ async def test_pages_in_every_size(open_page, db: sqlite3.Connection, size: str,
     assert (background == "rgb(21, 23, 26)") == (scheme == "dark")
 
 
+async def test_all_models_are_a_click_away(open_page, db: sqlite3.Connection) -> None:
+    for n in range(7):
+        records.add_call(db, response_model=f"model-{n}")
+    page = await open_page("/")
+    visible = page.locator("#model-rows tr:visible")
+    await expect(visible).to_have_count(5)
+    await page.get_by_role("button", name="Show all").click()
+    await expect(page.locator("#model-rows")).to_contain_text("model-6")
+    assert await visible.count() == await page.locator("#model-rows tr").count() > 6
+    await page.get_by_role("button", name="Show fewer").click()
+    await expect(visible).to_have_count(5)
+
+
 async def test_datasettes_own_pages(open_page, db: sqlite3.Connection) -> None:
     records.add_call(db)
     for path in ("/traffic", "/traffic/calls", "/traffic/requests/1", "/traffic/-/query?sql=select+1+as+one"):

@@ -62,7 +62,8 @@ def test_an_unknown_span_is_the_usual_one() -> None:
     assert summary.span_named("x' or 1") == summary.span_named(None) == "24h"
 
 
-def test_models_are_ordered_and_cut(db: sqlite3.Connection) -> None:
+def test_models_are_ordered_and_cut(db: sqlite3.Connection, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(summary, "SHOWN_MODELS", 12)
     for n in range(15):
         records.add_call(db, response_model=f"m{n:02}", provider="openai")
     records.add_call(db, response_model="m07", provider="openai")
