@@ -21,6 +21,11 @@ INSERT_REQUEST = _insert("requests", REQUEST_COLUMNS)
 PUT_RESPONSE = _insert("responses", RESPONSE_COLUMNS, "replace")
 INSERT_BODY = "insert into bodies (request, kind, part, bytes, data, arrivals) values (?, ?, ?, ?, ?, ?)"
 INSERT_EVENT = "insert into events (at, run, kind, message, data, call) values (?, ?, ?, ?, ?, ?)"
+TRUNCATE_REQUEST = "update requests set truncated = 1 where seq = ?"
+ASK = """update requests set model = coalesce(:model, model), stream = :stream, body_bytes = :body_bytes
+    where seq = :seq"""
+CLOSE_SOCKET = """update responses set ended = :ended, close_code = :close_code, body_bytes = :body_bytes
+    where request = :seq"""
 UPDATE_REQUEST = "update requests set state = :state, truncated = :truncated where seq = :seq"
 PUT_POSITION = "replace into journal_positions (segment, position) values (?, ?)"
 DELETE_POSITION = "delete from journal_positions where segment = ?"
@@ -39,11 +44,14 @@ class Batch:
 
     requests: list[Row] = field(default_factory=list)
     updates: list[Row] = field(default_factory=list)
+    asked: list[Row] = field(default_factory=list)
+    truncated: list[tuple[int]] = field(default_factory=list)
     responses: list[Row] = field(default_factory=list)
     bodies: list[BodyRow] = field(default_factory=list)
     events: list[tuple[int, str | None, str, str, str, str | None]] = field(default_factory=list)
     opened: list[tuple[Any, ...]] = field(default_factory=list)
     chunks: list[tuple[int, bytes, bytes]] = field(default_factory=list)
+    sockets: list[Row] = field(default_factory=list)
     closed: list[tuple[int]] = field(default_factory=list)
     cleared: list[tuple[int]] = field(default_factory=list)
     weight: int = 0
@@ -51,14 +59,19 @@ class Batch:
     def request(self, row: Row) -> None:
         self.requests.append(sound(row))
 
+    def begun(self, call: Call) -> None:
+        """A call that has no row yet."""
+        assert call.new_row is not None
+        self.request(call.new_row | {"truncated": call.truncated})
+        if call.new_body is not None:
+            self.body(call.seq, "request", call.new_body)
+
     def open(self, call: Call) -> None:
         """A call that goes on after this transaction."""
         if call.new_row:
-            self.request(call.new_row | {"truncated": call.truncated})
-            if call.new_body is not None:
-                self.body(call.seq, "request", call.new_body)
+            self.begun(call)
         elif call.truncated:
-            self.updates.append({"seq": call.seq, "state": "pending", "truncated": True})
+            self.truncated.append((call.seq,))
         self.opened.append(
             (call.seq, call.started_us, call.last_us, call.chunks, call.body_bytes, call.parts)
         )
@@ -103,8 +116,11 @@ class Batch:
         """Inside the caller's transaction."""
         many = db.executemany
         many(INSERT_REQUEST, self.requests)
+        many(ASK, self.asked)
+        many(TRUNCATE_REQUEST, self.truncated)
         many(UPDATE_REQUEST, self.updates)
         many(PUT_RESPONSE, self.responses)
+        many(CLOSE_SOCKET, self.sockets)
         many(DELETE_CHUNKS, self.cleared)
         many(DELETE_OPEN, self.closed)
         many(INSERT_BODY, self.bodies)

@@ -60,16 +60,36 @@ class Call:
     def started_at(self) -> int:
         return self.started_us // 1000
 
+    @property
+    def kind(self) -> str:
+        """Of the body of what arrives."""
+        return "messages" if self.is_socket else "response"
+
+    @property
+    def is_socket(self) -> bool:
+        """A WebSocket that was not refused."""
+        return self.response.status_code == 101 if self.response else self.websocket
+
     def elapsed_us(self, t_us: int) -> int:
         """Since the request. The clock of the machine may have been set back meanwhile."""
         return max(t_us - self.started_us, 0)
 
 
-def begin(seq: int, call_id: str, run: str, t_us: int, head: RequestHead | None, body: bytes) -> Call:
-    """A call whose first frame has come: usually its request; without `head`, that frame was lost."""
+def begin(
+    seq: int,
+    call_id: str,
+    run: str,
+    t_us: int,
+    head: RequestHead | None,
+    body: bytes,
+    *,
+    websocket: bool = False,
+) -> Call:
+    """A call whose first frame has come: usually its request; without `head`, that frame was lost (`websocket` then is what
+    the frame that came tells)."""
     row: Row = {column: getattr(head, column, None) for column in REQUEST_COLUMNS}
     if head is None:
-        call = Call(seq, call_id, run, t_us, truncated=True, last_us=t_us)
+        call = Call(seq, call_id, run, t_us, websocket=websocket, truncated=True, last_us=t_us)
     else:
         call = Call(
             seq, call_id, run, t_us, head.format, head.operation, head.path, head.websocket, last_us=t_us
@@ -112,8 +132,8 @@ def _model_and_stream(head: RequestHead, body: bytes, call_id: str) -> tuple[str
     )
 
 
-def response_row(call: Call) -> Row:
-    """The row of an answer that has begun."""
+def header_columns(call: Call) -> Row:
+    """The row of an answer that has begun, with all columns."""
     row: Row = dict.fromkeys(RESPONSE_COLUMNS)
     row |= {"request": call.seq, "body_redacted": False}
     if head := call.response:
@@ -138,7 +158,7 @@ class Ended:
 
 def end(call: Call, head: EndHead | None, t_us: int, pieces: Iterable[Piece]) -> Ended:
     """The end of a call: of its `END` frame, or (`head` is None) of the run without one."""
-    reading = _read_answer(call, pieces) if call.response else Reading()
+    reading = _read_answer(call, pieces) if call.response and not call.is_socket else Reading()
     return ended(call, head, t_us, reading)
 
 
@@ -155,8 +175,14 @@ class Reading:
 
 def ended(call: Call, head: EndHead | None, t_us: int, reading: Reading) -> Ended:
     status_code = call.response.status_code if call.response else None
-    result = outcome(head, status_code, reading.answer, whole=reading.whole and not call.truncated)
-    row = response_row(call) | reading.columns
+    idle = call.is_socket and head is not None and head.cause == "client_left"  # it asked for nothing
+    result = outcome(
+        EndHead("complete") if idle else head,
+        status_code,
+        reading.answer,
+        whole=reading.whole and not call.truncated,
+    )
+    row = header_columns(call) | reading.columns
     row |= {
         "error_type": result.error_type,
         "error_message": result.error_message,

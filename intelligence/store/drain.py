@@ -25,10 +25,10 @@ from pathlib import Path
 import msgspec
 
 from intelligence.store import batch as sql
-from intelligence.store import bodies
+from intelligence.store import bodies, sockets
 from intelligence.store.batch import Batch
 from intelligence.store.bodies import PART_BYTES, Piece
-from intelligence.store.calls import Call, begin, end, response_row
+from intelligence.store.calls import REQUEST_COLUMNS, Call, Row, begin, end, header_columns
 from intelligence.store.ids import id_text
 from intelligence.store.journal import (
     NO_CALL,
@@ -37,9 +37,11 @@ from intelligence.store.journal import (
     EventHead,
     Frame,
     Kind,
+    MessageHead,
     RequestHead,
     ResponseHead,
 )
+from intelligence.store.sockets import Socket, Told
 from intelligence.store.tail import RunOver, Tail
 
 log = logging.getLogger(__name__)
@@ -55,12 +57,15 @@ _OPEN_CALLS = """
         (select sum(length(data)) from open_chunks c where c.request = q.seq) as spilled
     from requests q join open_calls o on o.request = q.seq left join responses r on r.request = q.seq
     order by q.seq"""
-_PARTS = "select data, arrivals from bodies where request = ? and kind = 'response' order by part"
+_PARTS = (
+    "select data, arrivals from bodies where request = ? and kind in ('response', 'messages') order by part"
+)
 _CHUNKS = "select data, arrivals from open_chunks where request = ? order by id"
 
 _request_head = msgspec.msgpack.Decoder(RequestHead).decode
 _response_head = msgspec.msgpack.Decoder(ResponseHead).decode
 _end_head = msgspec.msgpack.Decoder(EndHead).decode
+_message_head = msgspec.msgpack.Decoder(MessageHead).decode
 _event_head = msgspec.msgpack.Decoder(EventHead).decode
 _drops_head = msgspec.msgpack.Decoder(DropsHead).decode
 
@@ -80,6 +85,8 @@ class Drain:
         self._open = self._load()
         self._ended: set[bytes] = set()
         self._touched: dict[bytes, Call] = {}
+        self._sockets: dict[bytes, Socket] = {}
+        self._turns: dict[str, int] = {}  # seq of the rows of responses that have not ended
         self.stored = 0
         self._over: list[str] = []
         self._tail.remove_stale_drafts()
@@ -189,6 +196,8 @@ class Drain:
                 call.pieces.append(Piece(call.elapsed_us(frame.t_us), frame.body))
                 call.chunks += 1
                 call.body_bytes += len(frame.body)
+            elif kind is Kind.MESSAGE:
+                self._message(batch, call, frame)
             elif kind is Kind.RESPONSE:
                 call.response = _response_head(frame.body)
                 call.new_response = True
@@ -209,7 +218,9 @@ class Drain:
             packed, body = frame.split()
             head = _request_head(packed)
         self._seq += 1
-        call = self._open[frame.call] = begin(self._seq, frame.call_id, run, frame.t_us, head, body)
+        websocket = frame.kind is Kind.MESSAGE
+        call = begin(self._seq, frame.call_id, run, frame.t_us, head, body, websocket=websocket)
+        self._open[frame.call] = call
         return call
 
     def _known(self, call_id: str) -> bool:
@@ -235,6 +246,20 @@ class Drain:
             self._end(batch, raw, call, None, call.last_us)
 
     def _end(self, batch: Batch, raw: bytes, call: Call, head: EndHead | None, t_us: int) -> None:
+        asked = self._end_socket(batch, raw, call, head, t_us) if call.is_socket else 0
+        if not asked:
+            self._end_row(batch, call, head, t_us)
+        elif call.new_row:
+            batch.begun(call)
+        batch.pieces(call.seq, call.kind, call.parts, chain(self._spilled(call), call.pieces))
+        if call.stored:
+            batch.closed.append((call.seq,))
+            batch.cleared.append((call.seq,))
+        del self._open[raw], self._touched[raw]
+        self._ended.add(raw)
+        self.stored += not asked
+
+    def _end_row(self, batch: Batch, call: Call, head: EndHead | None, t_us: int) -> None:
         result = end(call, head, t_us, self._arrived(call))
         if result.problem:
             batch.event("parse_failed", result.problem, {}, run=call.run, t_us=t_us, call=call.id)
@@ -246,13 +271,72 @@ class Drain:
         else:
             batch.updates.append(update)
         batch.response(result.row)
-        batch.pieces(call.seq, "response", call.parts, chain(self._spilled(call), call.pieces))
-        if call.stored:
-            batch.closed.append((call.seq,))
-            batch.cleared.append((call.seq,))
-        del self._open[raw], self._touched[raw]
-        self._ended.add(raw)
-        self.stored += 1
+
+    # WebSockets
+
+    def _message(self, batch: Batch, call: Call, frame: Frame) -> None:
+        packed, data = frame.split()
+        head = _message_head(packed)
+        socket = self._socket(frame.call, call)
+        flags = head.from_client * bodies.FROM_CLIENT | head.text * bodies.TEXT
+        piece = Piece(call.elapsed_us(frame.t_us), data, flags)
+        call.pieces.append(piece)
+        call.chunks += not head.from_client
+        call.body_bytes += 0 if head.from_client else len(data)
+        self._answers(batch, call, socket, socket.message(piece), EndHead("complete"), piece.at_us)
+
+    def _socket(self, raw: bytes, call: Call) -> Socket:
+        if (socket := self._sockets.get(raw)) is None:
+            row = call.new_row or self._row(call.seq)
+            socket = self._sockets[raw] = Socket(call, row, self._arrived(call))
+        return socket
+
+    def _row(self, seq: int) -> Row:
+        columns = ", ".join(REQUEST_COLUMNS)
+        found = self._db.execute(f"select {columns} from requests where seq = ?", (seq,)).fetchone()  # noqa: S608
+        return dict(zip(REQUEST_COLUMNS, found, strict=True))
+
+    def _answers(
+        self, batch: Batch, call: Call, socket: Socket, told: Told, head: EndHead | None, at_us: int
+    ) -> None:
+        for turn, began in told.began:
+            if turn.number == 0:
+                batch.asked.append(sockets.asked_columns(began) | {"seq": call.seq})
+                seq = call.seq
+            else:
+                self._seq += 1
+                seq = self._seq
+                batch.request(sockets.request_row(socket, call, turn, began, seq))
+            self._turns[sockets.row_id(call, turn.number)] = seq
+            batch.body(seq, "request", began.body)
+        for turn, answer in told.ended:
+            row_id = sockets.row_id(call, turn.number)
+            seq = self._turns.pop(row_id, 0) or self._seq_of(row_id)
+            state, row = sockets.response_row(call, seq, turn, answer, head, at_us)
+            batch.updates.append({"seq": seq, "state": state, "truncated": call.truncated})
+            batch.response(row)
+            call.new_response = call.new_response and seq != call.seq
+            self.stored += 1
+
+    def _seq_of(self, row_id: str) -> int:
+        return int(self._db.execute("select seq from requests where id = ?", (row_id,)).fetchone()[0])
+
+    def _end_socket(self, batch: Batch, raw: bytes, call: Call, head: EndHead | None, t_us: int) -> int:
+        """End the responses that are still open. Returns how many were ever asked for."""
+        socket = self._socket(raw, call)
+        at_us = call.elapsed_us(t_us)
+        self._answers(batch, call, socket, socket.finish(at_us), head, at_us)
+        del self._sockets[raw]
+        if socket.asked:
+            batch.sockets.append(
+                {
+                    "seq": call.seq,
+                    "ended": head.cause if head else None,
+                    "close_code": head.close_code if head else None,
+                    "body_bytes": call.body_bytes,
+                }
+            )
+        return socket.asked
 
     # What has arrived of an answer so far
 
@@ -299,7 +383,7 @@ class Drain:
 
     def _keep_open(self, batch: Batch, call: Call) -> None:
         if call.new_response:
-            batch.response(response_row(call))
+            batch.response(header_columns(call))
         if call.pieces:
             self._spill(batch, call)
         batch.open(call)
@@ -311,7 +395,7 @@ class Drain:
         if call.spilled_bytes + sum(len(p.data) for p in fresh) >= PART_BYTES:
             groups = list(bodies.parts(chain(self._spilled(call), fresh)))
             fresh = [] if sum(len(p.data) for p in groups[-1]) >= PART_BYTES else groups.pop()
-            call.parts = batch.pieces(call.seq, "response", call.parts, chain.from_iterable(groups))
+            call.parts = batch.pieces(call.seq, call.kind, call.parts, chain.from_iterable(groups))
             batch.cleared.append((call.seq,))
             call.spilled_bytes = 0
         if fresh:

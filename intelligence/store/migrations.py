@@ -97,7 +97,6 @@ def m001_calls(db: sqlite_utils.Database) -> None:
             truncated integer not null              -- part of the record was lost: full disk, damaged journal
         )""")
     db.execute("create index requests_started_at on requests (started_at)")
-    db.execute("create index requests_pending on requests (run) where state = 'pending'")
     db.execute("""
         create table responses (
             request integer primary key references requests (seq) on delete cascade,

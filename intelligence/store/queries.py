@@ -34,6 +34,7 @@ select count(*) as calls,
 from calls c join requests q using (id)
 where c.started_at >= :since_ms and c.started_at <= :until_ms and (:run is null or q.run = :run)"""
 
+# The messages of a WebSocket are with the row of its first response: `messages_seq`.
 CALL = """
 select c.*, q.seq, q.run, q.client_version, q.client_address, q.credential_kind, q.credential_fingerprint,
     q.conversation_key, q.format, q.method, q.scheme, q.port, q.http_version, q.websocket, q.truncated,
@@ -41,7 +42,8 @@ select c.*, q.seq, q.run, q.client_version, q.client_address, q.credential_kind,
     q.body_redacted as request_redacted, r.reason, r.http_version as response_http_version,
     r.headers as response_headers, r.body_bytes as response_bytes, r.body_redacted as response_redacted,
     r.reasoning, r.tool_calls as tool_calls_json, r.server_tool_calls, r.ended, r.connect_ms, r.tls_ms,
-    r.request_ms, r.close_code
+    r.request_ms, r.close_code,
+    coalesce((select s.seq from requests s where s.id = substr(q.id, 1, 36)), q.seq) as messages_seq
 from calls c join requests q using (id) left join responses r on r.request = q.seq
 where c.id = :id"""
 

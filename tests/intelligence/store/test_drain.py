@@ -34,6 +34,7 @@ from intelligence.store.migrations import open_database
 from tests.intelligence.store.traffic import (
     JSON,
     SSE,
+    UPGRADED,
     arrivals,
     body,
     call,
@@ -44,7 +45,9 @@ from tests.intelligence.store.traffic import (
     request_head,
     rows,
     segment_files,
+    socket_head,
     stream,
+    turn,
 )
 
 
@@ -506,6 +509,15 @@ def recording(tmp_path_factory):
             cause = ["complete", "client_left", "complete", "upstream_error", "upstream_error"][n]
             script.append(lambda raw=raw, cause=cause: journal.end(raw, EndHead(cause)))
         scripts.append(script)
+    raw = uuid7()
+    script = [
+        lambda: journal.request(raw, socket_head(), b""),
+        lambda: journal.response(raw, UPGRADED),
+    ]
+    for head, data in [*turn(1, "first ", "answer"), *turn(2, "second"), *turn(3, "cut ", "off", done=False)]:
+        script.append(lambda head=head, data=data: journal.message(raw, head, data))
+    script.append(lambda: journal.end(raw, EndHead("client_left", close_code=1000)))
+    scripts.append(script)
     scripts.append([lambda: journal.event("reload", "policies read anew")])
     order = random.Random(1)
     while scripts := [script for script in scripts if script]:
@@ -516,7 +528,7 @@ def recording(tmp_path_factory):
     with small_parts(), closing(open_database(folder / "traffic.db")) as db:
         drain(db, folder)
         expected = everything(db)
-    assert len(expected["requests"]) == 6
+    assert len(expected["requests"]) == 9
     return files, expected
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from intelligence.store.bodies import decompress, unpack
 from intelligence.store.ids import id_text, uuid7
-from intelligence.store.journal import EndHead, JournalWriter, RequestHead, ResponseHead
+from intelligence.store.journal import EndHead, JournalWriter, MessageHead, RequestHead, ResponseHead
 
 SSE = [("content-type", "text/event-stream")]
 JSON = [("content-type", "application/json")]
@@ -83,6 +83,50 @@ def call(
         journal.chunk(raw, chunk)
     journal.end(raw, end or EndHead("complete"))
     return id_text(raw)
+
+
+def socket_head(**changes) -> RequestHead:
+    values = {
+        "method": "GET",
+        "path": "/v1/responses",
+        "operation": "responses",
+        "format": "openai-responses",
+    }
+    return request_head(**({"websocket": True, "model": None, "stream": None} | values | changes))
+
+
+UPGRADED = ResponseHead(101, "Switching Protocols", "HTTP/1.1", [("upgrade", "websocket")])
+CLIENT = MessageHead(True, True)
+SERVER = MessageHead(False, True)
+
+
+def turn(n: int, *words: str, done: bool = True) -> list[tuple[MessageHead, bytes]]:
+    """One response over a WebSocket, asked for and given."""
+    said = {"type": "message", "role": "user", "content": f"question {n}"}
+    messages = [(CLIENT, {"type": "response.create", "model": "gpt-5", "input": [said], "stream": True})]
+    response = {
+        "id": f"resp_{n}",
+        "object": "response",
+        "model": "gpt-5-2026",
+        "status": "in_progress",
+        "output": [],
+    }
+    messages.append((SERVER, {"type": "response.created", "response": response}))
+    for word in words:
+        delta = {
+            "type": "response.output_text.delta",
+            "item_id": f"m{n}",
+            "output_index": 0,
+            "content_index": 0,
+        }
+        messages.append((SERVER, delta | {"delta": word}))
+    if done:
+        text = [{"type": "output_text", "text": "".join(words), "annotations": []}]
+        output = [{"type": "message", "id": f"m{n}", "role": "assistant", "content": text}]
+        usage = {"input_tokens": 10 * n, "output_tokens": len(words), "total_tokens": 10 * n + len(words)}
+        whole = response | {"status": "completed", "output": output, "usage": usage}
+        messages.append((SERVER, {"type": "response.completed", "response": whole}))
+    return [(head, json.dumps(message).encode()) for head, message in messages]
 
 
 def rows(db: sqlite3.Connection, sql: str, *parameters) -> list[dict]:
