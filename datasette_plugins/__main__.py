@@ -6,8 +6,9 @@ import asyncio
 import logging
 import sys
 
-from datasette_plugins.server import PortTaken, exit_on_signals, listen, serve
+from datasette_plugins.server import PortTaken, exit_on_signals, listen, serve, server_address
 from intelligence.config import ConfigError, load_config
+from intelligence.log import configure_logging
 from intelligence.store.status import AlreadyRunning
 
 log = logging.getLogger("datasette_plugins")
@@ -18,11 +19,9 @@ def main() -> int:
     exit_on_signals()
     try:
         config = load_config()
-        logging.basicConfig(
-            level=config.log.level.upper(), format="%(asctime)s %(levelname)s %(name)s %(message)s"
-        )
+        configure_logging(config.log, "dashboard", config.data_dir)
         listener = listen(config.dashboard.host, config.dashboard.port)
-        log.info("dashboard on http://%s:%d/", *listener.getsockname()[:2])
+        log.info("listening on %s", server_address(listener))
         asyncio.run(serve(config, listener))
     except (ConfigError, PortTaken, AlreadyRunning) as e:
         print(f"llmitm dashboard: {e}", file=sys.stderr)

@@ -11,13 +11,13 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from datasette.utils.asgi import NotFound, Request, Response
-from intelligence.wire.answer import AnswerReader
-from intelligence.wire.request import read_request
 
 from datasette_plugins import calls, conversation, dashboard, record, units
 from datasette_plugins.access import page
 from datasette_plugins.guard import RAW_CSP
 from datasette_plugins.profile import profile
+from intelligence.wire.answer import AnswerReader
+from intelligence.wire.request import read_request
 
 if TYPE_CHECKING:
     from datasette.app import Datasette
@@ -37,7 +37,7 @@ async def call(datasette: Datasette, request: Request) -> Response:
 @page
 async def body(datasette: Datasette, request: Request) -> Response:
     side = request.url_vars["side"]
-    _, data = await _read(datasette, request, lambda db, call_id: record.body(db, call_id, side, RAW_BYTES))
+    data = await _read(datasette, request, lambda db, call_id: record.body(db, call_id, side, RAW_BYTES))
     return Response(
         data.decode("utf-8", "backslashreplace"),
         content_type="text/plain; charset=utf-8",
@@ -75,7 +75,7 @@ def _context(found: record.Record) -> dict[str, Any]:
         "usage_raw": conversation.pretty(row["usage_raw"] or ""),
         "timing": _timing(row),
         "profile": profile(found.arrivals, row["ttft_ms"], row["duration_ms"]),
-        "headers": {"Request headers": found.request_headers, "Response headers": found.response_headers},
+        "headers": {"Request headers": row["request_headers"], "Response headers": row["response_headers"]},
         "bodies": [
             _excerpt("request", found.request_body, row["request_bytes"]),
             _excerpt("response", found.response_body, row["response_bytes"]),
@@ -96,7 +96,7 @@ def _answer(found: record.Record) -> conversation.Turn:
         row["format"],
         row["operation"],
         status_code=row["status_code"],
-        headers=found.response_headers,
+        headers=row["response_headers"],
         path=row["path"] or "",
     )
     reader.feed(found.response_raw)

@@ -120,6 +120,9 @@ class Feed:
                     failing = True
                     await self._in_thread(self._disconnect)
                     await asyncio.sleep(1)
+                except Exception:
+                    log.exception("the latest calls could not be made ready to show")
+                    await asyncio.sleep(1)
                 await asyncio.sleep(POLL_SECONDS)
         finally:
             await asyncio.shield(self._in_thread(self._disconnect))

@@ -1,4 +1,4 @@
-"""The SQL of our pages, all of it over the view `calls`. Named constants, bound parameters.
+"""The SQL of single pages, all of it over the view `calls`; what others ask too is in `intelligence.store.queries`.
 
 Sums leave out what the provider did not state, so each comes with the number of calls it leaves out.
 """
@@ -12,28 +12,6 @@ COLUMNS = """
 """
 
 LATEST = f"select {COLUMNS} from calls order by started_at desc, id desc limit :limit"  # noqa: S608
-
-# A call, with what the view leaves out. The answers asked for on one WebSocket (`<id>.<n>`) share the messages of the first.
-CALL = """
-    select
-      calls.*, requests.client_version, requests.client_address, requests.credential_kind, requests.format, requests.method,
-      requests.scheme, requests.port, requests.http_version, requests.websocket, requests.truncated,
-      requests.body_redacted, requests.body_bytes as request_bytes, requests.headers as request_headers,
-      responses.reason, responses.http_version as response_http_version, responses.headers as response_headers,
-      responses.body_bytes as response_bytes, responses.reasoning, responses.tool_calls as tool_calls_json,
-      responses.server_tool_calls, responses.connect_ms, responses.tls_ms, responses.request_ms, responses.ended,
-      responses.close_code,
-      coalesce((select first.seq from requests first where first.id = substr(requests.id, 1, 36)), requests.seq) as body_call
-    from calls
-    join requests on requests.id = calls.id
-    left join responses on responses.request = requests.seq
-    where calls.id = :id
-"""
-
-BODY = "select data, arrivals from bodies where request = :request and kind = :kind order by part"
-
-# What has come so far of an answer that has not ended.
-OPEN_BODY = "select data, arrivals from open_chunks where request = :request order by id"
 
 # Token counts of calls that have not ended are not unknown yet; neither are those of calls that failed or were blocked.
 BY_MODEL = """

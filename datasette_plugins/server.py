@@ -115,6 +115,12 @@ def listen(host: str, port: int) -> socket.socket:
     return listener
 
 
+def server_address(listener: socket.socket) -> str:
+    """host:port, with brackets for IPv6."""
+    host, port = listener.getsockname()[:2]
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
 class Server(uvicorn.Server):
     """Ends the open streams at the first signal."""
 
@@ -129,9 +135,7 @@ class Server(uvicorn.Server):
 
 async def serve(config: Config, listener: socket.socket) -> None:
     """Serve on `listener` until SIGINT or SIGTERM. Raises `AlreadyRunning`."""
-    host, port = listener.getsockname()[:2]
-    address = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
-    datasette = build(config.data_dir, loopback_hosts(port))
+    datasette = build(config.data_dir, loopback_hosts(listener.getsockname()[1]))
     server = Server(
         uvicorn.Config(
             datasette.app(),
@@ -144,7 +148,7 @@ async def serve(config: Config, listener: socket.socket) -> None:
         ),
         dashboard.here(datasette).feed,
     )
-    with ProcessStatus(config.data_dir, "dashboard", {"dashboard": address}):
+    with ProcessStatus(config.data_dir, "dashboard", {"dashboard": server_address(listener)}):
         await server.serve(sockets=[listener])
 
 

@@ -4,6 +4,7 @@ import json
 import sqlite3
 
 from datasette_plugins.guard import RAW_CSP
+from intelligence.store.bodies import Piece, pack
 from tests.datasette_plugins import records
 from tests.datasette_plugins.conftest import Site
 
@@ -99,10 +100,18 @@ async def test_a_call_of_nothing_but_a_row(site: Site, db: sqlite3.Connection) -
 
 
 async def test_what_has_come_of_a_running_call(site: Site, db: sqlite3.Connection) -> None:
-    call_id = records.add_call(db, state="pending")
-    page = await site.get(f"/-/calls/{call_id}")
-    assert page.status_code == 200
-    assert "running" in page.text
+    waiting = await site.get(f"/-/calls/{records.add_call(db, state='pending')}")
+    assert waiting.status_code == 200
+    assert "Nothing has been stored of it yet" in waiting.text
+
+    call_id = records.add_call(db, state="pending", status_code=200)
+    event = {"choices": [{"index": 0, "delta": {"content": "As far as I know"}}]}
+    data, arrivals = pack([Piece(5_000, f"data: {json.dumps(event)}\n\n".encode())])
+    db.execute(
+        "insert into open_chunks (request, data, arrivals) select seq, ?, ? from requests where id = ?",
+        (data, arrivals, call_id),
+    )
+    assert "As far as I know" in (await site.get(f"/-/calls/{call_id}")).text
 
 
 async def test_no_such_call(site: Site, db: sqlite3.Connection) -> None:

@@ -5,10 +5,12 @@ import sqlite3
 import time
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import pytest_asyncio
 
+from datasette_plugins import calls
 from datasette_plugins.feed import LATEST_CALLS, Feed
 from tests.datasette_plugins import records
 
@@ -110,6 +112,25 @@ async def test_the_database_may_come_later_and_be_replaced(
             db.close()
             (tmp_path / name / "traffic.db").replace(data_dir / "traffic.db")
             await until(feed, lambda call_id=call_id: [row["id"] for row in feed.since(0)] == [call_id])  # type: ignore[misc]
+
+
+async def test_a_mistake_in_showing_does_not_end_the_feed(
+    feed: Feed, db: sqlite3.Connection, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    shown = calls.row
+    broken = [True]
+
+    def row(call: Any) -> dict[str, Any]:
+        if broken.pop() if broken else False:
+            raise TypeError("something nobody thought of")
+        return shown(call)
+
+    monkeypatch.setattr(calls, "row", row)
+    records.add_call(db)
+    with feed.watching():
+        await until(feed, lambda: "could not be made ready" in caplog.text)
+        records.add_call(db)
+        await until(feed, lambda: len(feed.since(0)) == 2)
 
 
 async def test_problems_are_told(feed: Feed, data_dir: Path) -> None:

@@ -26,7 +26,7 @@ def test_bodies_and_when_they_came(reading: sqlite3.Connection) -> None:
     assert found.request_body == b'{"a": 1}'
     assert found.response_body == b"data: 1\n\ndata: 2\n\n"
     assert found.arrivals == [(210.5, 9), (300.0, 9)]
-    assert found.response_headers == [("content-type", "text/event-stream")]
+    assert found.row["response_headers"] == [("content-type", "text/event-stream")]
     assert not found.cut
 
 
@@ -50,7 +50,7 @@ def test_a_huge_answer_is_cut(reading: sqlite3.Connection) -> None:
     assert found is not None and found.cut
     assert len(found.response_body) == record.SHOWN_BYTES
     whole = record.body(reading, call_id, "response", 10_000_000)
-    assert whole is not None and len(whole[1]) == 6_000_000
+    assert whole is not None and len(whole) == 6_000_000
 
 
 def test_a_call_that_still_runs(reading: sqlite3.Connection) -> None:
