@@ -12,7 +12,7 @@ import signal
 from importlib.metadata import version
 from typing import Any
 
-from mitmproxy import exceptions, options
+from mitmproxy import ctx, exceptions, options, tls
 from mitmproxy.addons import (
     block,
     core,
@@ -44,9 +44,16 @@ logger = logging.getLogger("llmitm.proxy")
 
 
 class Tls(tlsconfig.TlsConfig):
-    """Leaf certificates for the name the client asks for and nothing else: the CA's name constraints allow no more."""
+    """Leaf certificates for the name the client asks for and nothing else: the CA's name constraints allow no more.
+    HTTP/2 for a client that offers it, whichever it names first: as the providers' own servers choose."""
 
     name = "tlsconfig"
+
+    def tls_start_client(self, tls_start: tls.TlsData) -> None:
+        client = tls_start.conn
+        if client.alpn is None and ctx.options.http2 and b"h2" in client.alpn_offers:
+            client.alpn = b"h2"
+        super().tls_start_client(tls_start)
 
     def get_cert(self, conn_context: context.Context) -> CertStoreEntry:
         address = conn_context.server.address
