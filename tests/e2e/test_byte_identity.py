@@ -42,6 +42,15 @@ async def test_kept_connection(proxy: Process, upstream: rig.Upstream) -> None:
     await connections.close()
 
 
+async def test_with_mitmweb(upstream: rig.Upstream, tmp_path: Path) -> None:
+    """The live view looks at every flow, and changes none."""
+    with proxy_process(tmp_path, upstream, proxy__web=True) as proxy:
+        connections = Connections(proxy)
+        for exchange in EXCHANGES:
+            await connections.check(upstream, exchange)
+        await connections.close()
+
+
 async def test_corpus(corpus: Path, upstream: rig.Upstream, tmp_path_factory: pytest.TempPathFactory) -> None:
     exchanges = list(_recorded(corpus))
     assert len(exchanges) > 400
