@@ -14,21 +14,19 @@ The object mirrors the database in memory. After any error of the database, thro
 
 from __future__ import annotations
 
-import json
 import logging
 import os
 import sqlite3
-from collections.abc import Iterable, Iterator
 from itertools import chain
 from pathlib import Path
 
 import msgspec
 
 from intelligence.store import batch as sql
-from intelligence.store import bodies, sockets
+from intelligence.store import bodies, open_calls, sockets
 from intelligence.store.batch import Batch
 from intelligence.store.bodies import PART_BYTES, Piece
-from intelligence.store.calls import REQUEST_COLUMNS, Call, Row, begin, end, header_columns
+from intelligence.store.calls import Call, begin, end, header_columns
 from intelligence.store.ids import id_text
 from intelligence.store.journal import (
     NO_CALL,
@@ -50,18 +48,6 @@ log = logging.getLogger(__name__)
 STEP_BYTES = 16 * 1024 * 1024
 STEP_FRAMES = 20_000
 
-_OPEN_CALLS = """
-    select q.seq, q.id, q.run, q.format, q.operation, q.path, q.websocket, q.truncated,
-        o.started_us, o.last_us, o.chunks, o.bytes, o.parts,
-        r.status_code, r.reason, r.http_version, r.headers, r.body_redacted,
-        (select sum(length(data)) from open_chunks c where c.request = q.seq) as spilled
-    from requests q join open_calls o on o.request = q.seq left join responses r on r.request = q.seq
-    order by q.seq"""
-_PARTS = (
-    "select data, arrivals from bodies where request = ? and kind in ('response', 'messages') order by part"
-)
-_CHUNKS = "select data, arrivals from open_chunks where request = ? order by id"
-
 _request_head = msgspec.msgpack.Decoder(RequestHead).decode
 _response_head = msgspec.msgpack.Decoder(ResponseHead).decode
 _end_head = msgspec.msgpack.Decoder(EndHead).decode
@@ -82,18 +68,13 @@ class Drain:
             "select coalesce(max(seq), 0) from sqlite_sequence where name = 'requests'"
         ).fetchone()
         self._seq = int(last)
-        self._open = self._load()
+        self._open = open_calls.load(db)
         self._ended: set[bytes] = set()
         self._touched: dict[bytes, Call] = {}
         self._sockets: dict[bytes, Socket] = {}
         self._turns: dict[str, int] = {}  # seq of the rows of responses that have not ended
         self.stored = 0
-        self._over: list[str] = []
         self._tail.remove_stale_drafts()
-
-    @property
-    def open_calls(self) -> int:
-        return len(self._open)
 
     def close(self) -> None:
         self._tail.close()
@@ -122,41 +103,6 @@ class Drain:
         for run in {call.run for call in self._open.values()} - here:
             self._run_over(batch, run)
         self._commit(batch)
-
-    def _load(self) -> dict[bytes, Call]:
-        """The calls that had not ended at the last commit."""
-        calls = {}
-        cursor = self._db.execute(_OPEN_CALLS)
-        names = [column[0] for column in cursor.description]
-        for values in cursor:
-            row = dict(zip(names, values, strict=True))
-            call = Call(
-                seq=row["seq"],
-                id=row["id"],
-                run=row["run"],
-                started_us=row["started_us"],
-                format=row["format"],
-                operation=row["operation"],
-                path=row["path"] or "",
-                websocket=bool(row["websocket"]),
-                truncated=bool(row["truncated"]),
-                last_us=row["last_us"],
-                chunks=row["chunks"],
-                body_bytes=row["bytes"],
-                parts=row["parts"],
-                stored=True,
-                spilled_bytes=row["spilled"] or 0,
-            )
-            if row["headers"] is not None:
-                call.response = ResponseHead(
-                    row["status_code"],
-                    row["reason"],
-                    row["http_version"],
-                    [(name, value) for name, value in json.loads(row["headers"])],
-                    bool(row["body_redacted"]),
-                )
-            calls[bytes.fromhex(call.id.replace("-", ""))] = call
-        return calls
 
     # What the frames say
 
@@ -251,7 +197,7 @@ class Drain:
             self._end_row(batch, call, head, t_us)
         elif call.new_row:
             batch.begun(call)
-        batch.pieces(call.seq, call.kind, call.parts, chain(self._spilled(call), call.pieces))
+        batch.pieces(call.seq, call.kind, call.parts, chain(open_calls.spilled(self._db, call), call.pieces))
         if call.stored:
             batch.closed.append((call.seq,))
             batch.cleared.append((call.seq,))
@@ -260,7 +206,7 @@ class Drain:
         self.stored += not asked
 
     def _end_row(self, batch: Batch, call: Call, head: EndHead | None, t_us: int) -> None:
-        result = end(call, head, t_us, self._arrived(call))
+        result = end(call, head, t_us, open_calls.arrived(self._db, call))
         if result.problem:
             batch.event("parse_failed", result.problem, {}, run=call.run, t_us=t_us, call=call.id)
         update = {"seq": call.seq, "state": result.state, "truncated": call.truncated}
@@ -287,14 +233,9 @@ class Drain:
 
     def _socket(self, raw: bytes, call: Call) -> Socket:
         if (socket := self._sockets.get(raw)) is None:
-            row = call.new_row or self._row(call.seq)
-            socket = self._sockets[raw] = Socket(call, row, self._arrived(call))
+            row = call.new_row or open_calls.request_row(self._db, call.seq)
+            socket = self._sockets[raw] = Socket(call, row, open_calls.arrived(self._db, call))
         return socket
-
-    def _row(self, seq: int) -> Row:
-        columns = ", ".join(REQUEST_COLUMNS)
-        found = self._db.execute(f"select {columns} from requests where seq = ?", (seq,)).fetchone()  # noqa: S608
-        return dict(zip(REQUEST_COLUMNS, found, strict=True))
 
     def _answers(
         self, batch: Batch, call: Call, socket: Socket, told: Told, head: EndHead | None, at_us: int
@@ -338,20 +279,6 @@ class Drain:
             )
         return socket.asked
 
-    # What has arrived of an answer so far
-
-    def _arrived(self, call: Call) -> Iterator[Piece]:
-        if call.parts:
-            for data, arrivals in self._db.execute(_PARTS, (call.seq,)):
-                yield from bodies.unpack(bodies.decompress(data), bodies.decompress(arrivals))
-        yield from self._spilled(call)
-        yield from call.pieces
-
-    def _spilled(self, call: Call) -> Iterable[Piece]:
-        if call.spilled_bytes:
-            for data, arrivals in self._db.execute(_CHUNKS, (call.seq,)):
-                yield from bodies.unpack(data, arrivals)
-
     # The transaction
 
     def _commit(self, batch: Batch) -> None:
@@ -393,7 +320,7 @@ class Drain:
         """Put what arrived aside; of a long answer, make parts of what fills them."""
         fresh, call.pieces = call.pieces, []
         if call.spilled_bytes + sum(len(p.data) for p in fresh) >= PART_BYTES:
-            groups = list(bodies.parts(chain(self._spilled(call), fresh)))
+            groups = list(bodies.parts(chain(open_calls.spilled(self._db, call), fresh)))
             fresh = [] if sum(len(p.data) for p in groups[-1]) >= PART_BYTES else groups.pop()
             call.parts = batch.pieces(call.seq, call.kind, call.parts, chain.from_iterable(groups))
             batch.cleared.append((call.seq,))
