@@ -11,16 +11,15 @@ from __future__ import annotations
 import base64
 import binascii
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
 from intelligence.wire import paths
 from intelligence.wire.aws_eventstream import EventStreamReader, Frame
-from intelligence.wire.draft import Draft, ToolCall
+from intelligence.wire.draft import Answer, Draft, ToolCall
 from intelligence.wire.encoding import Decoder
 from intelligence.wire.formats import parser_for
 from intelligence.wire.json_array import JsonArrayReader
-from intelligence.wire.json_value import INVALID, decode, name, obj, sound, text
+from intelligence.wire.json_value import INVALID, decode, name, obj, text
 from intelligence.wire.ndjson import NdjsonReader
 from intelligence.wire.sse import SseReader
 
@@ -31,29 +30,6 @@ MAX_DECODED_BYTES = 256 * 1024 * 1024
 _MAX_ERROR_TEXT = 2000
 
 Headers = Iterable[tuple[str, str]] | Mapping[str, str]
-
-
-@dataclass(slots=True)
-class Answer:
-    """Counts follow OpenTelemetry: input includes cached tokens, output includes reasoning; None is not stated.
-    `usage_raw` is the provider's own. `terminal`: the end the protocol has was seen; None when the format has none that can be
-    told (audio, protobuf)."""
-
-    model: str | None = None
-    finish_reason: str | None = None
-    input_tokens: int | None = None
-    output_tokens: int | None = None
-    cache_read_tokens: int | None = None
-    cache_write_tokens: int | None = None
-    reasoning_tokens: int | None = None
-    usage_raw: dict[str, Any] | None = None
-    text: str = ""
-    reasoning: str = ""
-    tool_calls: list[ToolCall] = field(default_factory=list)
-    server_tool_calls: list[ToolCall] = field(default_factory=list)
-    error_type: str | None = None
-    error_message: str | None = None
-    terminal: bool | None = False
 
 
 class AnswerReader:
@@ -245,28 +221,13 @@ class AnswerReader:
     # The end
 
     def _answer(self) -> Answer:
-        draft = self._draft
-        tokens = draft.tokens
-        error_type = draft.error_type
-        if error_type is None and self._failed and (stated := self._headers.get("x-amzn-errortype")):
-            error_type = stated.partition(":")[0] or None
-        return Answer(
-            model=sound(draft.model) if draft.model else self._model_in_path(),
-            finish_reason=draft.finish_reason and sound(draft.finish_reason),
-            input_tokens=tokens.input,
-            output_tokens=tokens.output,
-            cache_read_tokens=tokens.cache_read,
-            cache_write_tokens=tokens.cache_write,
-            reasoning_tokens=tokens.reasoning,
-            usage_raw=draft.usage_raw,
-            text=sound("".join(draft.text)),
-            reasoning=sound("".join(draft.reasoning)),
-            tool_calls=[tool.call() for tool in draft.tools.values()],
-            server_tool_calls=[tool.call() for tool in draft.server_tools.values()],
-            error_type=error_type,
-            error_message=draft.error_message,
-            terminal=True if draft.terminal else None if self._unknowable() else False,
-        )
+        answer = self._draft.answer()
+        answer.model = answer.model or self._model_in_path()
+        if answer.error_type is None and self._failed and (stated := self._headers.get("x-amzn-errortype")):
+            answer.error_type = stated.partition(":")[0] or None
+        if not answer.terminal and self._unknowable():
+            answer.terminal = None
+        return answer
 
     def _model_in_path(self) -> str | None:
         """Bedrock's answers do not repeat the model; the path alone names it."""

@@ -22,6 +22,29 @@ class ToolCall:
 
 
 @dataclass(slots=True)
+class Answer:
+    """What an answer says. Counts follow OpenTelemetry: input includes cached tokens, output includes reasoning; None is not
+    stated. `usage_raw` is the provider's own. `terminal`: the end the protocol has was seen; None when the format has none
+    that can be told (audio, protobuf)."""
+
+    model: str | None = None
+    finish_reason: str | None = None
+    input_tokens: int | None = None
+    output_tokens: int | None = None
+    cache_read_tokens: int | None = None
+    cache_write_tokens: int | None = None
+    reasoning_tokens: int | None = None
+    usage_raw: dict[str, Any] | None = None
+    text: str = ""
+    reasoning: str = ""
+    tool_calls: list[ToolCall] = field(default_factory=list)
+    server_tool_calls: list[ToolCall] = field(default_factory=list)
+    error_type: str | None = None
+    error_message: str | None = None
+    terminal: bool | None = False
+
+
+@dataclass(slots=True)
 class Tokens:
     input: int | None = None
     output: int | None = None
@@ -81,6 +104,27 @@ class Draft:
 
     def fail_as(self, type_: str | None, message: str) -> None:
         self.error_type, self.error_message = type_, message
+
+    def answer(self) -> Answer:
+        """What has come so far."""
+        tokens = self.tokens
+        return Answer(
+            model=self.model and sound(self.model),
+            finish_reason=self.finish_reason and sound(self.finish_reason),
+            input_tokens=tokens.input,
+            output_tokens=tokens.output,
+            cache_read_tokens=tokens.cache_read,
+            cache_write_tokens=tokens.cache_write,
+            reasoning_tokens=tokens.reasoning,
+            usage_raw=self.usage_raw,
+            text=sound("".join(self.text)),
+            reasoning=sound("".join(self.reasoning)),
+            tool_calls=[tool.call() for tool in self.tools.values()],
+            server_tool_calls=[tool.call() for tool in self.server_tools.values()],
+            error_type=self.error_type,
+            error_message=self.error_message,
+            terminal=self.terminal,
+        )
 
 
 class Parser(Protocol):

@@ -117,8 +117,9 @@ class OpenAIResponses:
     def _response(self, body: dict[str, Any]) -> None:
         draft = self.draft
         draft.model = draft.model or name(body.get("model"))
-        reason = name(obj(body.get("incomplete_details")).get("reason"))
         status = name(body.get("status"))
+        details = body.get("incomplete_details") or (status == "incomplete" and body.get("status_details"))
+        reason = name(obj(details).get("reason"))
         draft.finish_reason = reason or (None if status in _UNDER_WAY else status) or draft.finish_reason
         usage = body.get("usage")
         if isinstance(usage, dict):
