@@ -1,7 +1,8 @@
 """`llmitm demo`: real SDK conversations, recorded as any client's would be, answered by the offline provider.
 
-A proxy of the demo's own leads to the offline provider and records into the user's data folder; the suite, if it runs, is left
-alone, as its proxy leads to the real providers. The conversations are held in a process with the variables of `llmitm exec`.
+A proxy of the demo's own, with a CA of its own, leads to the offline provider and records into the user's data folder; the
+suite, if it runs, is left alone, as its proxy leads to the real providers. The conversations are held in a process with the
+variables of `llmitm exec`.
 """
 
 from __future__ import annotations
@@ -12,8 +13,10 @@ import os
 import sqlite3
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Mapping
+from pathlib import Path
 
 import click
 
@@ -82,15 +85,16 @@ def _converse(config: Config) -> tuple[PrivateProxy, bool]:
     from addons.offline.server import running
 
     env = original(os.environ)
-    with running() as provider:
+    with running() as provider, tempfile.TemporaryDirectory(prefix="llmitm-demo-") as certs_dir:
         (host, port), (plain_host, plain_port) = provider.address, provider.http_address
         settings: dict[str, object] = {
             "proxy__connect_to": [f"localhost={plain_host}:{plain_port}", f"*={host}:{port}"],
             "proxy__upstream_ca": provider.ca_file,
             "proxy__upstream_proxy": "",
+            "certs__dir": certs_dir,
         }
         with private_proxy(config.data_dir, env, **settings) as proxy:
-            variables = client_variables(proxy.url, config.certs.dir, env, local=True)
+            variables = client_variables(proxy.url, Path(certs_dir), env, local=True)
             failed = _hold({**env, **variables, "NO_PROXY": "", "no_proxy": ""})
     return proxy, failed
 

@@ -32,7 +32,13 @@ def _powershell(name: str, value: str | None) -> str:
     return f"$env:{name} = '{quoted}'"
 
 
-SHELLS: dict[str, Callable[[str, str | None], str]] = {"sh": _sh, "fish": _fish, "powershell": _powershell}
+SHELLS: dict[str, Callable[[str, str | None], str]] = {
+    "sh": _sh,
+    "bash": _sh,
+    "zsh": _sh,
+    "fish": _fish,
+    "powershell": _powershell,
+}
 
 
 @click.command()

@@ -66,11 +66,11 @@ def command(local: bool, quiet: bool, cmd: tuple[str, ...]) -> None:
     with contextlib.suppress(KeyboardInterrupt):  # who does not want to wait need not; the record is safe
         settled = settle(config.data_dir, SETTLE_SECONDS)
         if not quiet:
-            _tell(config, since_ms, used_run, dropped)
+            _tell(config, since_ms, used_run, dropped, settled)
         if not settled:
             click.echo(
                 "llmitm: not all of it is stored yet; what waits is safe in the journal "
-                f"(see: {suite.program()} status)",
+                f"(see: {suite.program()} status, and {config.data_dir / 'logs' / 'worker.log'})",
                 err=True,
             )
     sys.exit(code)
@@ -147,7 +147,7 @@ def _warn_of_no_proxy(env: Mapping[str, str]) -> None:
         )
 
 
-def _tell(config: Config, since_ms: int, used_run: str | None, dropped: int) -> None:
+def _tell(config: Config, since_ms: int, used_run: str | None, dropped: int, settled: bool) -> None:
     """The one line at the end, after the record is stored."""
     until_ms = time.time_ns() // 1_000_000
     try:
@@ -155,14 +155,15 @@ def _tell(config: Config, since_ms: int, used_run: str | None, dropped: int) -> 
     except sqlite3.Error as e:
         click.echo(f"llmitm: recorded, but the record cannot be read: {e}", err=True)
         return
-    dashboard_url = suite.running(config.data_dir).dashboard_url
-    line = f"llmitm: {summary.describe(used)}"
-    if dashboard_url:
-        line += f" · {summary.link(dashboard_url, used, since_ms, until_ms)}"
-    elif used.calls:
-        line += f" · look at them with: {suite.program()} up"
-    else:
-        line += f" were seen. If there should be some: {suite.program()} doctor"
     if dropped:
-        line += f" · {dropped:,} pieces of the record were lost (disk full?)"
-    click.echo(line, err=True)
+        click.echo(f"llmitm: {dropped:,} pieces of the record were lost; is the disk full?", err=True)
+    if not used.calls and not settled:
+        return
+    dashboard_url = suite.running(config.data_dir).dashboard_url
+    if dashboard_url:
+        where = f" · {summary.link(dashboard_url, used, since_ms, until_ms)}"
+    elif used.calls:
+        where = f" · look at them with: {suite.program()} up"
+    else:
+        where = f" were seen. If there should be some: {suite.program()} doctor"
+    click.echo(f"llmitm: {summary.describe(used)}{where}", err=True)

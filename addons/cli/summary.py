@@ -15,7 +15,7 @@ from urllib.parse import urlencode
 _CALLS = """
 select count(*) as calls,
     sum(c.input_tokens) as input_tokens, sum(c.output_tokens) as output_tokens,
-    sum(c.input_tokens is null or c.output_tokens is null) as uncounted,
+    sum(c.input_tokens is null or c.output_tokens is null and c.operation <> 'embeddings') as uncounted,
     sum(c.cost_usd) as cost_usd, sum(c.cost_usd is null) as unpriced,
     min(c.id) as first_id
 from calls c join requests q using (id)
@@ -56,7 +56,8 @@ def describe(used: Usage) -> str:
         parts.append("tokens unknown")
     else:
         unknown = f" ({_count(used.uncounted, 'call')} unknown)" if used.uncounted else ""
-        parts.append(f"{_number(used.input_tokens)} tokens in, {_number(used.output_tokens)} out{unknown}")
+        output = "" if used.output_tokens is None else f", {used.output_tokens:,} out"
+        parts.append(f"{_number(used.input_tokens)} tokens in{output}{unknown}")
     if used.cost_usd is None:
         parts.append("cost unknown")
     else:

@@ -8,7 +8,7 @@ import socket
 
 import pytest
 
-from addons.cli.runtimes import has_env_proxy
+from addons.cli.runtimes import WORD, check_runtimes, has_env_proxy
 from tests.addons.cli.conftest import Place, place_in
 
 
@@ -70,18 +70,18 @@ def test_a_proxy_that_cannot_start(tmp_path):
     ],
 )
 def test_a_runtime_that_does_not_trust_us(tmp_path, complaint, fix):
-    place = place_in(tmp_path, proxy__listen_port=0, proxy__web=False, dashboard__port=0)
-    programs = tmp_path / "bin"
-    programs.mkdir()
-    (programs / "curl").write_text(f"#!/bin/sh\necho '{complaint}' >&2\nexit 1\n")
-    (programs / "curl").chmod(0o755)
-    for name in ("node", "go"):  # nothing else is of interest here
-        (programs / name).write_text("#!/bin/sh\nexit 1\n")
-        (programs / name).chmod(0o755)
-    report, checks = examine(place, env={"PATH": f"{programs}:{os.environ['PATH']}"})
-    assert checks["curl"]["state"] == "broken" and complaint in checks["curl"]["detail"]
-    assert fix in checks["curl"]["fix"]
-    assert checks["record"]["state"] == "ok" and not report["ok"]
+    (tmp_path / "curl").write_text(f"#!/bin/sh\necho '{complaint}' >&2\nexit 1\n")
+    (tmp_path / "curl").chmod(0o755)
+    (tmp_path / "python3").write_text(f"#!/bin/sh\necho {WORD}\n")
+    (tmp_path / "python3").chmod(0o755)
+    (tmp_path / "go").write_text("#!/bin/sh\n:\n")
+    (tmp_path / "go").chmod(0o755)
+    checks = {check.name: check for check in check_runtimes({"PATH": str(tmp_path)})}
+    assert checks["curl"].state == "broken" and complaint in checks["curl"].detail
+    assert fix in checks["curl"].fix
+    assert checks["Python"].state == "ok"
+    assert checks["Node"].state == "skipped"
+    assert (checks["Go"].state, checks["Go"].detail) == ("broken", f"{tmp_path}/go: exit code 0")
 
 
 @pytest.mark.parametrize(

@@ -13,12 +13,15 @@ from addons.cli.summary import Usage, describe, link, usage
 def data_dir(tmp_path):
     with sqlite3.connect(tmp_path / "traffic.db") as db:
         db.executescript("""
-            create table requests (id text, run text, started_at integer);
+            create table requests (id text, run text, started_at integer, operation text default 'chat');
             create table answers (id text, input_tokens integer, output_tokens integer, cost_usd real);
-            create view calls as select q.id, q.started_at, a.input_tokens, a.output_tokens, a.cost_usd
+            create view calls as select q.id, q.started_at, q.operation, a.input_tokens, a.output_tokens, a.cost_usd
                 from requests q left join answers a using (id);
-            insert into requests values ('a', 'r1', 100), ('b', 'r1', 200), ('c', 'r2', 200), ('d', 'r1', 900);
-            insert into answers values ('a', 10, 5, null), ('b', null, null, null), ('c', 1000, 500, 0.25);
+            insert into requests (id, run, started_at) values
+                ('a', 'r1', 100), ('b', 'r1', 200), ('c', 'r2', 200), ('d', 'r1', 900);
+            insert into requests values ('e', 'r3', 300, 'embeddings');
+            insert into answers values ('a', 10, 5, null), ('b', null, null, null), ('c', 1000, 500, 0.25),
+                ('e', 8, null, null);
         """)
     return tmp_path
 
@@ -28,8 +31,12 @@ def test_calls_of_one_run_within_the_window(data_dir):
 
 
 def test_calls_of_any_run(data_dir):
-    used = usage(data_dir, 150, 500, None)
+    used = usage(data_dir, 150, 250, None)
     assert (used.calls, used.input_tokens, used.cost_usd, used.unpriced) == (2, 1000, 0.25, 1)
+
+
+def test_embeddings_have_no_output(data_dir):
+    assert usage(data_dir, 100, 500, "r3") == Usage(1, 8, None, uncounted=0, unpriced=1, first_id="e")
 
 
 def test_nothing_recorded_yet(tmp_path):
@@ -41,6 +48,7 @@ def test_nothing_recorded_yet(tmp_path):
     [
         (Usage(), "no LLM calls"),
         (Usage(1, 12, 3, unpriced=1), "1 call, 12 tokens in, 3 out, cost unknown"),
+        (Usage(1, 8, unpriced=1), "1 call, 8 tokens in, cost unknown"),
         (Usage(2, None, None, uncounted=2, unpriced=2), "2 calls, tokens unknown, cost unknown"),
         (
             Usage(3, 12345, 3, uncounted=1, cost_usd=0.5, unpriced=2),
