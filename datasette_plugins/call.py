@@ -15,7 +15,7 @@ from datasette.utils.asgi import NotFound, Request, Response
 from datasette_plugins import calls, conversation, dashboard, record, units
 from datasette_plugins.access import page
 from datasette_plugins.guard import RAW_CSP
-from datasette_plugins.profile import profile
+from datasette_plugins.profile import Profile, profile
 from intelligence.wire.answer import AnswerReader
 from intelligence.wire.request import read_request
 
@@ -74,7 +74,7 @@ def _context(found: record.Record) -> dict[str, Any]:
         "usage": _usage(row, shown),
         "usage_raw": conversation.pretty(row["usage_raw"] or ""),
         "timing": _timing(row),
-        "profile": profile(found.arrivals, row["ttft_ms"], row["duration_ms"]),
+        "profile": _profile(found),
         "headers": {"Request headers": row["request_headers"], "Response headers": row["response_headers"]},
         "bodies": [
             _excerpt("request", found.request_body, row["request_bytes"]),
@@ -135,6 +135,13 @@ def _timing(row: dict[str, Any]) -> list[tuple[str, str]]:
         ("Whole call", "duration_ms"),
     )
     return [(label, units.duration(row[column])) for label, column in steps if row[column] is not None]
+
+
+def _profile(found: record.Record) -> Profile | None:
+    """Of a WebSocket it is that of the whole connection, in which one answer's first token has no place."""
+    if found.row["websocket"]:
+        return profile(found.arrivals, None, None)
+    return profile(found.arrivals, found.row["ttft_ms"], found.row["duration_ms"])
 
 
 def _excerpt(side: str, data: bytes, stored: int | None) -> dict[str, Any]:

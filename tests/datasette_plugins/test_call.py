@@ -4,7 +4,7 @@ import json
 import sqlite3
 
 from datasette_plugins.guard import RAW_CSP
-from intelligence.store.bodies import Piece, pack
+from intelligence.store.bodies import FROM_CLIENT, TEXT, Piece, compress, pack
 from tests.datasette_plugins import records
 from tests.datasette_plugins.conftest import Site
 
@@ -112,6 +112,26 @@ async def test_what_has_come_of_a_running_call(site: Site, db: sqlite3.Connectio
         (data, arrivals, call_id),
     )
     assert "As far as I know" in (await site.get(f"/-/calls/{call_id}")).text
+
+
+async def test_a_response_on_a_websocket(site: Site, db: sqlite3.Connection) -> None:
+    first = records.add_call(db, websocket=1, operation="realtime", format="openai-realtime", request=b"")
+    second = records.add_call(db, websocket=1, call_id=f"{first}.2", ttft_ms=2.5)
+    sent = [
+        Piece(0, b'{"type":"response.create"}', FROM_CLIENT | TEXT),
+        Piece(40_000, b'{"type":"response.done"}', TEXT),
+        Piece(90_000, b"\x00\x01", 0),
+    ]
+    data, arrivals = pack(sent)
+    db.execute(
+        "insert into bodies (request, kind, part, bytes, data, arrivals) "
+        "select seq, 'messages', 0, ?, ?, ? from requests where id = ?",
+        (len(data), compress(data), compress(arrivals), first),
+    )
+    page = (await site.get(f"/-/calls/{second}")).text
+    for shown in ("response.create", "response.done", "2 B of binary", "of the whole connection", "2 pieces"):
+        assert shown in page, shown
+    assert "first token 2.5 ms" not in page
 
 
 async def test_no_such_call(site: Site, db: sqlite3.Connection) -> None:
