@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -30,7 +31,11 @@ def problems(data_dir: Path) -> list[Problem]:
     statuses = [s for s in read_statuses(data_dir) if s.alive]
     proxies = [s for s in statuses if s.name == "proxy" or s.name.startswith("proxy-")]
     worker = any(s.name == "worker" for s in statuses)
-    lag, _ = journal_lag(data_dir)
+    try:
+        lag, _ = journal_lag(data_dir)
+    except (sqlite3.Error, OSError) as e:
+        lag = 0
+        found.append(Problem("error", f"The record in {data_dir} cannot be read: {e}."))
 
     for proxy in proxies:
         if dropped := proxy.counters.get("dropped_frames"):

@@ -53,3 +53,10 @@ def test_no_file(data_dir: Path) -> None:
     assert traffic.file_id(data_dir / "traffic.db") is None
     assert not traffic.has_schema(data_dir / "traffic.db")
     assert not data_dir.exists()
+
+
+async def test_a_file_that_is_no_database(site: Site, data_dir: Path) -> None:
+    (data_dir / "traffic.db").write_bytes(b"not a database, whatever its name says" * 100)
+    page = await site.get("/")
+    assert page.status_code == 200
+    assert "cannot be read: file is not a database" in page.text
