@@ -180,6 +180,6 @@ def m001_calls(db: sqlite_utils.Database) -> None:
             r.input_tokens, r.output_tokens, r.cache_read_tokens, r.cache_write_tokens, r.reasoning_tokens,
             r.usage_raw, null as cost_usd, r.ttft_ms, r.duration_ms, r.chunks, r.text,
             iif(r.tool_calls is null, null,
-                (select json_group_array(value ->> 'name') from json_each(r.tool_calls))) as tool_calls,
+                (select json_group_array(json_extract(value, '$.name')) from json_each(r.tool_calls))) as tool_calls,
             r.error_type, r.error_message, null as decision, null as pattern_id
         from requests q left join responses r on r.request = q.seq""")
