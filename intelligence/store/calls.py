@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
+import sqlite3
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
@@ -156,12 +157,6 @@ class Ended:
     problem: str | None = None
 
 
-def end(call: Call, head: EndHead | None, t_us: int, pieces: Iterable[Piece]) -> Ended:
-    """The end of a call: of its `END` frame, or (`head` is None) of the run without one."""
-    reading = _read_answer(call, pieces) if call.response and not call.is_socket else Reading()
-    return ended(call, head, t_us, reading)
-
-
 @dataclass(slots=True)
 class Reading:
     """`answer` is None when there was none or it could not be parsed; `whole`: it was parsed to its last byte."""
@@ -173,7 +168,9 @@ class Reading:
     problem: str | None = None
 
 
-def ended(call: Call, head: EndHead | None, t_us: int, reading: Reading) -> Ended:
+def end(call: Call, head: EndHead | None, t_us: int, pieces: Iterable[Piece]) -> Ended:
+    """The end of a call: of its `END` frame, or (`head` is None) of the run without one. `pieces`: the whole answer."""
+    reading = _read_answer(call, pieces) if call.response and not call.is_socket else Reading()
     status_code = call.response.status_code if call.response else None
     idle = call.is_socket and head is not None and head.cause == "client_left"  # it asked for nothing
     result = outcome(
@@ -223,6 +220,8 @@ def _read_answer(call: Call, pieces: Iterable[Piece]) -> Reading:
         answer = reader.finish()
         reading.columns = answer_columns(answer)
         reading.answer = answer
+    except sqlite3.Error:  # pieces may come from the database: that is no fault of the answer
+        raise
     except Exception as e:
         log.exception("%s: the answer could not be parsed", call.id)
         reading = Reading(problem=f"the answer could not be parsed: {type(e).__name__}: {e}")
