@@ -59,7 +59,9 @@ class Tls(tlsconfig.TlsConfig):
         address = conn_context.server.address
         name = conn_context.client.sni or (address[0] if address else conn_context.client.sockname[0])
         san = tlsconfig._ip_or_dns_name(name)
-        return self.certstore.get_cert(str(san.value), [san], None, None)
+        # OpenSSL takes an address in the common name for a host name, which the CA's limits then forbid.
+        common_name = str(san.value) if isinstance(san, x509.DNSName) else None
+        return self.certstore.get_cert(common_name, [san], None, None)
 
 
 def base_addons() -> list[Any]:

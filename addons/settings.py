@@ -47,4 +47,8 @@ def mitm_options(config: Config) -> dict[str, Any]:
 
 
 def registry_of(config: Config) -> Registry:
-    return Registry([(h, None) if isinstance(h, str) else (h.host, h.format) for h in config.scope.hosts])
+    """Raises `ConfigError`."""
+    try:
+        return Registry([(h, None) if isinstance(h, str) else (h.host, h.format) for h in config.scope.hosts])
+    except ValueError as e:
+        raise ConfigError(f"{config.path}: scope.hosts: {e}") from None
