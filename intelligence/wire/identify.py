@@ -23,6 +23,7 @@ _CLIENT_NAMES = {
     "codex_exec": "codex",
     "codex-tui": "codex",
     "geminicli": "gemini-cli",
+    "geminicli-tui": "gemini-cli",
     "opencode": "opencode",
     "openai/python": "openai-python",
     "asyncopenai/python": "openai-python",
