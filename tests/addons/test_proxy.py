@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 
 import pytest
@@ -38,12 +39,8 @@ def _negotiated(addon: Tls, options: Options, offers: list[bytes]) -> bytes:
     assert start.ssl_conn
     for _ in range(4):
         for here, there in ((far, start.ssl_conn), (start.ssl_conn, far)):
-            try:
+            with contextlib.suppress(SSL.WantReadError):
                 here.do_handshake()
-            except SSL.WantReadError:
-                pass
-            try:
+            with contextlib.suppress(SSL.WantReadError):
                 there.bio_write(here.bio_read(1 << 16))
-            except SSL.WantReadError:
-                pass
     return far.get_alpn_proto_negotiated()

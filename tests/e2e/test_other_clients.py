@@ -84,16 +84,17 @@ def test_curl_calls_a_tool_of_anthropic(rig: Rig, curl: str) -> None:
     assert (row["provider"], row["operation"], row["tool_calls"]) == ("anthropic", "chat", ["get_weather"])
 
 
-def test_curl_asks_a_model_in_the_network_over_plain_http(rig: Rig, curl: str) -> None:
-    """As a client of Ollama on another machine does. (`connect_to` sends it to the provider's TLS port otherwise.)"""
-    host, port = rig.provider.http_address
-    env = {"NO_PROXY": "", "no_proxy": ""}
-    command = curl_command(curl, f"http://{host}:{port}/api/chat", "-N")
-    with recorded(rig.proxy.folder / "plain", proxy__connect_to=[]) as plain:
-        output = plain.output(command, body("hello over there"), **env)
-        (row,) = plain.rows()
+def test_curl_asks_a_model_in_the_network_over_plain_http(tmp_path: Path, curl: str) -> None:
+    """As a client of Ollama on another machine does."""
+    with recorded(tmp_path) as rig:
+        plain = Plain("{}:{}".format(*rig.provider.http_address), rig.proxy.ca_file)
+        with proxy_process(tmp_path / "plain", plain) as proxy:
+            rig = Rig(rig.provider, proxy, f"http://{proxy.address}")
+            output = rig.output(curl_command(curl, "http://gpu.lan:11434/api/chat", "-N"), body("hello"))
+            (row,) = rig.rows()
     pieces = [json.loads(line) for line in output.splitlines()]
-    assert (row["provider"], row["operation"], row["stream"]) == ("ollama", "chat", True)
+    assert (row["operation"], row["client"], row["stream"]) == ("chat", "curl", True)
+    assert (row["host"], row["state"], row["finish_reason"]) == ("gpu.lan", "complete", "stop")
     assert row["text"] == "".join(piece["message"]["content"] for piece in pieces)
     assert row["output_tokens"] == pieces[-1]["eval_count"] > 0
 
