@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import sqlite3
 import ssl
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import closing
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -120,7 +121,12 @@ def _examine_calls(config: Config, data_dir: Path) -> Iterator[Check]:
         try:
             with private_proxy(data_dir, env, **settings) as proxy:
                 yield Check("proxy", "ok", "starts, and listens on a port of its own")
-                yield from _check_calls(provider, proxy.url, config.certs.dir / "bundle.pem")
+                for check in _check_calls(provider, proxy.url, config.certs.dir / "bundle.pem"):
+                    yield (
+                        check
+                        if check.state == "ok"
+                        else replace(check, detail=check.detail + _proxy_said(data_dir))
+                    )
                 variables = client_variables(proxy.url, config.certs.dir, env)
                 yield from check_runtimes({**env, **variables})
         except click.ClickException as e:
@@ -129,6 +135,13 @@ def _examine_calls(config: Config, data_dir: Path) -> Iterator[Check]:
             )
             return
     yield _check_record(data_dir)
+
+
+def _proxy_said(data_dir: Path) -> str:
+    """The proxy's last complaint, for a call that failed."""
+    log = (data_dir / "logs" / "private-proxy.log").read_text("utf-8", "replace")
+    lines = [line for line in log.splitlines() if re.search("ERROR|WARNING|Error: ", line)]
+    return f". The proxy says: {' / '.join(lines[-2:])[:400]}" if lines else ""
 
 
 def _check_calls(provider: OfflineProvider, proxy_url: str, bundle: Path) -> Iterator[Check]:

@@ -10,18 +10,17 @@ from pathlib import Path
 
 from addons.cli import child
 from addons.cli.private_proxy import as_env, open_log, stop
-from addons.cli.suite import running
-from intelligence.store.status import journal_lag
+from addons.cli.suite import lag, running
 
 # A worker of our own fails also when another one was a moment earlier.
 MAX_FAILURES = 3
 
 
 def settle(data_dir: Path, seconds: float, env: Mapping[str, str] | None = None) -> bool:
-    """Whether the journal was stored to its end in time."""
+    """Whether the journal was stored to its end in time. Raises `click.ClickException` if the database is damaged."""
     deadline = time.monotonic() + seconds
     failures = 0
-    while journal_lag(data_dir)[0]:
+    while lag(data_dir)[0]:
         left = deadline - time.monotonic()
         if left <= 0 or failures == MAX_FAILURES:
             return False

@@ -11,7 +11,7 @@ from typing import Any
 import click
 
 from addons.cli import suite
-from intelligence.store.status import Status, journal_lag, read_statuses
+from intelligence.store.status import Status, read_statuses
 
 COLOURS = {"up": "green", "starting": "yellow", "died": "red", "down": "bright_black"}
 
@@ -46,14 +46,14 @@ def command(as_json: bool, wait: float | None) -> None:
 def is_ready(data_dir: Path) -> bool:
     """Whether all three processes are up and the journal is stored to its end."""
     living = suite.running(data_dir)
-    return all(living.is_up(name) for name in suite.PROCESSES) and journal_lag(data_dir)[0] == 0
+    return all(living.is_up(name) for name in suite.PROCESSES) and suite.lag(data_dir)[0] == 0
 
 
 def state(data_dir: Path) -> dict[str, Any]:
     """What `--json` prints. `state` of a process: `up`, `starting`, `died` (left without a word), `down`."""
     found = {s.name: s for s in read_statuses(data_dir)}
     names = [*suite.PROCESSES, *(name for name, s in found.items() if name.startswith("proxy-") and s.alive)]
-    lag_bytes, segments = journal_lag(data_dir)
+    lag_bytes, segments = suite.lag(data_dir)
     proxies = [s.counters for s in found.values() if s.name.startswith("proxy")]
     return {
         "data_dir": str(data_dir),

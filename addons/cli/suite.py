@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import sqlite3
 import sys
 import time
 from collections.abc import Callable
@@ -12,7 +13,7 @@ from pathlib import Path
 import click
 
 from intelligence.config import Config, ConfigError, load_config
-from intelligence.store.status import Status, read_statuses
+from intelligence.store.status import Status, journal_lag, read_statuses
 
 PROCESSES = ("proxy", "worker", "dashboard")
 
@@ -55,6 +56,16 @@ class Suite:
 
 def running(data_dir: Path) -> Suite:
     return Suite(data_dir, {s.name: s for s in read_statuses(data_dir) if s.alive})
+
+
+def lag(data_dir: Path) -> tuple[int, int]:
+    """Bytes and segments that wait for the worker. A database that cannot be read ends the command with what is wrong."""
+    try:
+        return journal_lag(data_dir)
+    except sqlite3.Error as e:
+        raise click.ClickException(
+            f"{data_dir / 'traffic.db'} cannot be read ({e}). If it is damaged, move it away; the worker then makes a new one."
+        ) from None
 
 
 def reachable(address: str) -> str:

@@ -6,9 +6,6 @@ import json
 import os
 import socket
 
-import pytest
-
-from addons.cli.runtimes import WORD, check_runtimes, has_env_proxy
 from tests.addons.cli.conftest import Place, place_in
 
 
@@ -60,41 +57,3 @@ def test_a_proxy_that_cannot_start(tmp_path):
     report, checks = examine(place)
     assert checks["proxy"]["state"] == "broken" and not report["ok"]
     assert "call" not in checks
-
-
-@pytest.mark.parametrize(
-    ("complaint", "fix"),
-    [
-        ("curl: (60) SSL certificate problem", "does not take CURL_CA_BUNDLE"),
-        ("curl: (7) refused", "troubleshooting"),
-    ],
-)
-def test_a_runtime_that_does_not_trust_us(tmp_path, complaint, fix):
-    (tmp_path / "curl").write_text(f"#!/bin/sh\necho '{complaint}' >&2\nexit 1\n")
-    (tmp_path / "curl").chmod(0o755)
-    (tmp_path / "python3").write_text(f"#!/bin/sh\necho {WORD}\n")
-    (tmp_path / "python3").chmod(0o755)
-    (tmp_path / "go").write_text("#!/bin/sh\n:\n")
-    (tmp_path / "go").chmod(0o755)
-    checks = {check.name: check for check in check_runtimes({"PATH": str(tmp_path)})}
-    assert checks["curl"].state == "broken" and complaint in checks["curl"].detail
-    assert fix in checks["curl"].fix
-    assert checks["Python"].state == "ok"
-    assert checks["Node"].state == "skipped"
-    assert (checks["Go"].state, checks["Go"].detail) == ("broken", f"{tmp_path}/go: exit code 0")
-
-
-@pytest.mark.parametrize(
-    ("version", "has"),
-    [
-        ("v24.0.0", True),
-        ("v25.1.0", True),
-        ("v22.21.0", True),
-        ("v22.20.0", False),
-        ("v23.9.0", False),
-        ("v20.20.2", False),
-        ("", False),
-    ],
-)
-def test_node_versions(version, has):
-    assert has_env_proxy(version) == has

@@ -6,7 +6,7 @@ import click
 import pytest
 
 from addons.cli.route import suite_proxy, upstream_of, without_password
-from addons.cli.suite import Suite, reachable
+from addons.cli.suite import Suite
 from intelligence.config import Config, Proxy
 from intelligence.store.status import Status
 
@@ -56,17 +56,3 @@ def test_users_of_the_proxy_give_their_name(tmp_path):
 
 def test_without_password():
     assert without_password("https://me:se@cret@corp:1") == "https://corp:1"
-
-
-@pytest.mark.parametrize(
-    ("listening", "connect"),
-    [
-        ("127.0.0.1:1", "127.0.0.1:1"),
-        ("0.0.0.0:1", "127.0.0.1:1"),
-        (":::1", "[::1]:1"),
-        ("[::1]:2", "[::1]:2"),
-        ("::1:2", "[::1]:2"),
-    ],
-)
-def test_reachable(listening, connect):
-    assert reachable(listening) == connect
