@@ -28,7 +28,7 @@ from addons.offline.server import running
 IMAGES = Path(__file__).parent / "images"
 LLMITM = str(Path(sys.executable).with_name("llmitm"))
 ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"]
-WIDTH, HEIGHT = 1360, 850
+WIDTH, HEIGHT = 1360, 900
 
 # A call worth a picture: streamed, with tools.
 CALL = (
@@ -94,7 +94,7 @@ def main() -> None:
             page.goto(f"{dashboard}/-/calls/{call_id}")
             take(page, "dashboard-call")
             page.goto(web_url)
-            page.get_by_text("api.anthropic.com").nth(5).click()
+            page.get_by_text("api.anthropic.com").nth(4).click()
             page.get_by_role("link", name="Response").click()
             take(page, "mitmweb")
             browser.close()
