@@ -28,6 +28,7 @@ __all__ = ["Answer", "AnswerReader", "ToolCall"]
 MAX_BODY_BYTES = 64 * 1024 * 1024
 MAX_DECODED_BYTES = 256 * 1024 * 1024
 _MAX_ERROR_TEXT = 2000
+_BOM = b"\xef\xbb\xbf"
 
 Headers = Iterable[tuple[str, str]] | Mapping[str, str]
 
@@ -87,7 +88,7 @@ class AnswerReader:
             if isinstance(self._framing, (SseReader, NdjsonReader)):
                 self._events(self._framing.finish())
             if self._framing is None:
-                self._read_whole(b"".join(self._body) or self._head)
+                self._read_whole((b"".join(self._body) or self._head).removeprefix(_BOM))
             elif isinstance(self._framing, JsonArrayReader):
                 self._draft.terminal = self._draft.terminal or self._framing.closed
             finish = getattr(self._parser, "finish", None)
@@ -104,7 +105,7 @@ class AnswerReader:
         if content_type == "application/vnd.amazon.eventstream":
             self._framing = EventStreamReader()
             return "aws"
-        start = head.removeprefix(b"\xef\xbb\xbf").lstrip()[:8]
+        start = head.removeprefix(_BOM).lstrip()[:8]
         if not start and len(head) < 4096:
             return ""
         if start[:1] in (b"{", b"["):
