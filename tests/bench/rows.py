@@ -191,7 +191,7 @@ ROWS = {
     "json": Row(json_short, Effort(14, 70), Effort(5, 18)),
     "json-200k": Row(json_long, Effort(12, 60), Effort(5, 14)),
     "first-byte": Row(first_byte, Effort(16, 30), Effort(6, 8)),
-    "latency": Row(latency, Effort(32, 80), Effort(8, 16)),
-    "latency-mix": Row(latency_mix, Effort(32, 80), Effort(8, 16)),
+    "latency": Row(latency, Effort(60, 110), Effort(8, 16)),
+    "latency-mix": Row(latency_mix, Effort(60, 110), Effort(8, 16)),
     "memory": Row(memory, Effort(20, 60), Effort(8, 20)),
 }
