@@ -87,6 +87,7 @@ POST = r"""
 /completion                                              | text_completion  | llama-cpp          |     | llama_cpp
 /infill                                                  | text_completion  | llama-cpp          |     | llama_cpp
 /serving-endpoints/(?P<model>[^/]+)/invocations          | chat             | openai-chat        |     | databricks
+/ai/run/(?P<model>@cf/baai/[^/]+)                         | embeddings       | cloudflare         |     | cloudflare
 /ai/run/(?P<model>@?[^/]+/.+)                            | chat             | cloudflare         |     | cloudflare
 /workers-ai/(?P<model>@[^/]+/.+)                         | chat             | cloudflare         |     | cloudflare
 /v1/models/(?P<model>[^/]+/[^/]+)/predictions            | unknown          | replicate          |     | replicate

@@ -38,9 +38,8 @@ def read_request(format: str | None, operation: str | None, path: str, body: byt
     value = decode(body) if body.lstrip()[:1] == b"{" else INVALID
     if not isinstance(value, dict):
         return Request(_form_model(body) or in_path, streams, understood=False)
-    wrapped = value.get("request")
-    if format == "gemini" and isinstance(wrapped, dict) and "contents" not in value:
-        value = wrapped | {key: value[key] for key in ("model",) if key in value}
+    if format == "gemini" and "contents" not in value:
+        value = _unwrapped(value)
     request = Request()
     read = _READERS.get(format or "", _unknown)
     request.parameters = dict(value)
@@ -55,6 +54,15 @@ def read_request(format: str | None, operation: str | None, path: str, body: byt
         # Ollama streams unless told not to; everyone else only when asked.
         request.stream = format == "ollama" and operation in ("chat", "text_completion")
     return request
+
+
+def _unwrapped(value: dict[str, Any]) -> dict[str, Any]:
+    """Code Assist puts the request into `request`, counting may put it into `generateContentRequest`."""
+    for key in ("request", "generateContentRequest"):
+        inner = value.get(key)
+        if isinstance(inner, dict):
+            return {"model": value.get("model")} | inner
+    return value
 
 
 # Every reader takes from `body` what it understands; what stays are the parameters.

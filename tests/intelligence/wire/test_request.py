@@ -90,6 +90,12 @@ CASES = {
         {"model": "g", "project": "p", "request": {"contents": [{"parts": [{"text": "Hi"}]}]}},
         ("g", False, "", ROLES[:1], [], {}),
     ),
+    "gemini counting": (
+        "gemini",
+        "/v1beta/models/g:countTokens",
+        {"generateContentRequest": {"model": "models/g", "contents": [{"parts": [{"text": "Hi"}]}]}},
+        ("g", False, "", ROLES[:1], [], {}),
+    ),
     "bedrock converse": (
         "bedrock-converse",
         "/model/a.b%3A0/converse-stream",
