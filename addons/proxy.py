@@ -12,6 +12,7 @@ import signal
 from importlib.metadata import version
 from typing import Any
 
+from cryptography import x509
 from mitmproxy import ctx, exceptions, options, tls
 from mitmproxy.addons import (
     block,
