@@ -19,14 +19,17 @@ from intelligence.wire.draft import Answer, Draft, ToolCall
 from intelligence.wire.encoding import Decoder
 from intelligence.wire.formats import parser_for
 from intelligence.wire.json_array import JsonArrayReader
-from intelligence.wire.json_value import INVALID, decode, name, obj, text
+from intelligence.wire.json_value import INVALID, decode, decode_outline, name, obj, text
 from intelligence.wire.ndjson import NdjsonReader
 from intelligence.wire.sse import SseReader
 
 __all__ = ["Answer", "AnswerReader", "ToolCall"]
 
-MAX_BODY_BYTES = 64 * 1024 * 1024
-MAX_DECODED_BYTES = 256 * 1024 * 1024
+MAX_BODY_BYTES = 32 * 1024 * 1024
+MAX_DECODED_BYTES = 128 * 1024 * 1024
+# Whole bodies of these are read in outline: they hold vectors, images and sound.
+_BULKY = frozenset(["embeddings", "images", "audio", "rerank"])
+_OUTLINE_BYTES = 256 * 1024
 _MAX_ERROR_TEXT = 2000
 _BOM = b"\xef\xbb\xbf"
 
@@ -58,8 +61,9 @@ class AnswerReader:
         self._framing: SseReader | NdjsonReader | JsonArrayReader | EventStreamReader | None = None
         self._kind = ""
         self._some_event = False
-        self._body: list[bytes] = []
-        self._body_bytes = 0
+        self._body = bytearray()
+        self._max_body = MAX_DECODED_BYTES if operation in _BULKY else MAX_BODY_BYTES
+        self._too_long = False
         self._finished: Answer | None = None
 
     @property
@@ -88,7 +92,7 @@ class AnswerReader:
             if isinstance(self._framing, (SseReader, NdjsonReader)):
                 self._events(self._framing.finish())
             if self._framing is None:
-                self._read_whole((b"".join(self._body) or self._head).removeprefix(_BOM))
+                self._read_whole((bytes(self._body) or self._head).removeprefix(_BOM))
             elif isinstance(self._framing, JsonArrayReader):
                 self._draft.terminal = self._draft.terminal or self._framing.closed
             finish = getattr(self._parser, "finish", None)
@@ -173,16 +177,17 @@ class AnswerReader:
     # Whole bodies
 
     def _hold(self, data: bytes) -> None:
-        self._body_bytes += len(data)
-        if self._body_bytes <= MAX_BODY_BYTES:
-            self._body.append(data)
+        if self._too_long or len(self._body) + len(data) > self._max_body:
+            self._body, self._too_long = bytearray(), True
         else:
-            self._body = []
+            self._body += data
 
     def _read_whole(self, body: bytes) -> None:
         draft = self._draft
         content_type = self._headers.get("content-type", "").lower()
-        value = decode(body) if body and self._looks_json(body, content_type) else INVALID
+        value: Any = INVALID
+        if body and self._looks_json(body, content_type):
+            value = decode_outline(body, _OUTLINE_BYTES) if self._operation in _BULKY else decode(body)
         if value is not INVALID:
             if self._parser is not None:
                 self._parser.whole(value)
@@ -211,7 +216,10 @@ class AnswerReader:
         return "json" in content_type or body[:64].lstrip()[:1] in (b"{", b"[", b'"')
 
     def _unknowable(self) -> bool:
-        """Whether the end of this body shows only in HTTP: a file, a page, a binary protocol, events nobody knows."""
+        """Whether the end of this body shows only in HTTP: a file, a page, a binary protocol, events nobody knows; or in what we
+        had to drop for its length."""
+        if self._too_long or not self._decoder.within or (self._framing and self._framing.dropped):
+            return True
         if self._kind in ("whole", ""):
             content_type = self._headers.get("content-type", "").lower()
             return "json" not in content_type and bool(content_type) and "event-stream" not in content_type

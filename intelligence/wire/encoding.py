@@ -187,6 +187,11 @@ class Decoder:
     def ok(self) -> bool:
         return not self._over and all(stage.ok for stage in self._stages)
 
+    @property
+    def within(self) -> bool:
+        """Whether nothing was left out for exceeding `max_bytes`."""
+        return not self._over
+
     def feed(self, data: bytes) -> bytes:
         if not self._stages:
             return self._limited(0, data)

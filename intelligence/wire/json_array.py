@@ -26,7 +26,7 @@ class JsonArrayReader:
         self._array = False
         self._in_string = False
         self._escaped = False
-        self._element: list[bytes] = []
+        self._element = bytearray()
         self._size = 0
         self._open = False
 
@@ -73,13 +73,13 @@ class JsonArrayReader:
     def _keep(self, piece: bytes) -> None:
         self._size += len(piece)
         if self._size <= self._max_bytes:
-            self._element.append(piece)
+            self._element += piece
         else:
-            self._element = []
+            self._element = bytearray()
 
     def _end(self, found: list[bytes]) -> None:
         if self._size <= self._max_bytes:
-            found.append(b"".join(self._element))
+            found.append(bytes(self._element))
         else:
             self.dropped += 1
-        self._element, self._size, self._open = [], 0, False
+        self._element, self._size, self._open = bytearray(), 0, False

@@ -15,6 +15,7 @@ INVALID = object()
 """What `decode` gives for bytes that are no JSON."""
 
 _decode = msgspec.json.Decoder().decode
+_decode_members = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 _encode = msgspec.json.Encoder().encode
 _MAX_COUNT = 2**53
 
@@ -29,6 +30,16 @@ def decode(data: bytes) -> Any:
         return json.loads(data.decode("utf-8", "replace"))
     except (ValueError, RecursionError):
         return INVALID
+
+
+def decode_outline(data: bytes, max_bytes: int) -> Any:
+    """The same, with members of the object that take more than `max_bytes` left out: vectors and images are large, and what is
+    of interest stands beside them."""
+    try:
+        members = _decode_members(data)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return decode(data)
+    return {key: decode(bytes(raw)) for key, raw in members.items() if len(raw) <= max_bytes}
 
 
 def obj(value: Any) -> dict[str, Any]:

@@ -14,8 +14,7 @@ class LineSplitter:
     def __init__(self, max_bytes: int = MAX_EVENT_BYTES) -> None:
         self.dropped = 0
         self._max_bytes = max_bytes
-        self._held: list[bytes] = []
-        self._held_bytes = 0
+        self._held = bytearray()
         self._after_cr = False
         self._skipping = False
 
@@ -31,10 +30,11 @@ class LineSplitter:
         lines = data.split(b"\n")
         rest = lines.pop()
         if lines:
-            lines[0] = b"".join((*self._held, lines[0]))
-            first_dropped = self._skipping
-            self._held, self._held_bytes, self._skipping = [], 0, False
-            if first_dropped:
+            if self._held:
+                lines[0] = bytes(self._held) + lines[0]
+                self._held = bytearray()
+            if self._skipping:
+                self._skipping = False
                 del lines[0]
             if len(data) > self._max_bytes or (lines and len(lines[0]) > self._max_bytes):
                 self.dropped += sum(len(line) > self._max_bytes for line in lines)
@@ -44,15 +44,14 @@ class LineSplitter:
 
     def finish(self) -> list[bytes]:
         """The last line, when nothing ended it."""
-        line, self._held, self._held_bytes = b"".join(self._held), [], 0
+        line, self._held = bytes(self._held), bytearray()
         return [line] if line else []
 
     def _hold(self, rest: bytes) -> None:
         if not rest or self._skipping:
             return
-        if self._held_bytes + len(rest) > self._max_bytes:
-            self._held, self._held_bytes, self._skipping = [], 0, True
+        if len(self._held) + len(rest) > self._max_bytes:
+            self._held, self._skipping = bytearray(), True
             self.dropped += 1
         else:
-            self._held.append(rest)
-            self._held_bytes += len(rest)
+            self._held += rest

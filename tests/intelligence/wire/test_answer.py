@@ -11,6 +11,7 @@ import zstandard
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from intelligence.wire import answer as answers
 from intelligence.wire.answer import Answer, AnswerReader
 from intelligence.wire.paths import FORMATS
 from tests.intelligence.wire import corpus
@@ -270,3 +271,21 @@ def _recorded():
             target = corpus.target_of(exchange)
             if target is not None and exchange["framing"] != "websocket":
                 yield exchange, target
+
+
+@pytest.mark.parametrize(
+    ("operation", "size", "terminal", "model"),
+    [("embeddings", 40, True, "m"), ("embeddings", 140, None, None), ("chat", 40, None, None)],
+)
+def test_long_bodies(operation, size, terminal, model, monkeypatch):
+    """Vectors may be large; of other bodies too long to hold the end is unknown, not missing."""
+    monkeypatch.setattr(answers, "MAX_BODY_BYTES", 32 * 1024)
+    monkeypatch.setattr(answers, "MAX_DECODED_BYTES", 128 * 1024)
+    monkeypatch.setattr(answers, "_OUTLINE_BYTES", 1024)
+    answer = reader("openai-embeddings", operation=operation, content_type=JSON)
+    answer.feed(b'{"model": "m", "data": [')
+    for _ in range(size):
+        answer.feed(b"0.12345, " * 113)
+    answer.feed(b'1], "usage": {"prompt_tokens": 3}}')
+    found = answer.finish()
+    assert (found.terminal, found.model) == (terminal, model)

@@ -9,6 +9,7 @@ from intelligence.wire.json_value import (
     as_json,
     count,
     decode,
+    decode_outline,
     first,
     name,
     obj,
@@ -80,3 +81,11 @@ def test_surrogates_cut_apart_are_joined(value):
 
 def test_halves_left_alone_are_replaced():
     assert sound("\ud83d\ude00 \ud83d") == "😀 \ufffd"
+
+
+def test_outline_leaves_large_members_out():
+    body = json.dumps({"model": "m", "data": [0.1] * 1000, "usage": {"a": 1}}).encode()
+    assert decode_outline(body, 100) == {"model": "m", "usage": {"a": 1}}
+    assert decode_outline(b"[1]", 100) == [1]
+    assert decode_outline(b"{", 100) is INVALID
+    assert decode_outline(b'{"a": NaN, "b": 1}', 100)["b"] == 1
