@@ -9,15 +9,12 @@ from addons.settings import registry_of
 from certs import files
 from certs.bundle import refresh_bundle
 from certs.ca import CaResult, ensure_ca
-from intelligence.config import Config, ConfigError
+from intelligence.config import Config
 
 
 def ensure(config: Config) -> CaResult:
     """CA and bundle as the configuration wants them. Quick when they are. Raises `CertsError`, `ConfigError`, `OSError`."""
-    try:
-        registry = registry_of(config)
-    except ValueError as e:
-        raise ConfigError(f"{config.path}: scope.hosts: {e}") from None
+    registry = registry_of(config)
     folder = config.certs.dir
     result = ensure_ca(
         folder,
@@ -25,7 +22,9 @@ def ensure(config: Config) -> CaResult:
         registry.ip_addresses(),
         name_constraints=config.certs.name_constraints,
     )
-    refresh_bundle(folder, [config.proxy.upstream_ca] if config.proxy.upstream_ca else [])
+    # With `connect_to`, that CA is a stand-in's: no client of the user's should go on trusting it.
+    corporate = config.proxy.upstream_ca if not config.proxy.connect_to else None
+    refresh_bundle(folder, [corporate] if corporate else [])
     dhparam = folder / "mitmproxy-dhparam.pem"
     if not dhparam.is_file():
         # mitmproxy would write it, but not at once: another one starting now could read half of it.

@@ -7,6 +7,7 @@
   parallel also to a provider that speaks HTTP/1.
 - No type checks of each request and response by reflection, and no deep copies of option values that cannot change: together
   a tenth of the CPU per request.
+- Trailers and interim answers of HTTP/1 (`addons.http1`).
 - An upstream failure on an LLM call is answered in the provider's own error shape, not with an HTML page.
 """
 
@@ -30,7 +31,7 @@ from mitmproxy.proxy.layers.http import (
     SendHttp,
 )
 
-from addons import answers
+from addons import answers, http1
 from addons.call import call_of
 from addons.dispatch import HookTable
 
@@ -89,3 +90,4 @@ def apply() -> None:
     layer.NextLayer = DecidingLayer  # type: ignore[misc,assignment]
     mode_servers.ProxyConnectionHandler = Handler  # type: ignore[misc]
     http_layers.HttpStream = Stream  # type: ignore[misc]
+    http1.apply()

@@ -32,7 +32,7 @@ def pipeline(parts: Parts) -> list[Any]:
     config = parts.config.proxy
     pass_through = PassThrough(parts.journal, config.pass_through_minutes)
     return [
-        Upstream(config.allow_loopback, config.connect_to, lambda: parts.own_ports),
+        Upstream(config.allow_loopback, config.connect_to, lambda: parts.own_ports, config.upstream_proxy),
         pass_through,
         Scope(parts.registry, pass_through),
         Identify(parts.key, parts.redactor),

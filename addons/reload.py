@@ -9,12 +9,12 @@ import asyncio
 import logging
 from typing import Any
 
-from certs.ca import CertsError
 from mitmproxy import ctx
 
 from addons import ca
 from addons.pipeline import Parts
 from addons.settings import mitm_options, registry_of
+from certs.ca import CertsError
 from intelligence.config import Config, ConfigError, load_config
 from intelligence.wire.credentials import Redactor
 
@@ -98,7 +98,9 @@ class Reload:
         )
         addons.get("identify").redactor = addons.get("record").redactor = redactor
         upstream = addons.get("upstream")
-        upstream.configure_rules(config.proxy.allow_loopback, config.proxy.connect_to)
+        upstream.configure_rules(
+            config.proxy.allow_loopback, config.proxy.connect_to, config.proxy.upstream_proxy
+        )
         addons.get("passthrough").minutes = config.proxy.pass_through_minutes
         self.parts.config = config
         note = f"; needs a restart: {', '.join(restart)}" if restart else ""

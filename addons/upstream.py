@@ -13,6 +13,7 @@ import ipaddress
 import logging
 import socket
 from collections.abc import Callable, Sequence
+from urllib.parse import urlsplit
 
 from mitmproxy.proxy.server_hooks import ServerConnectionHookData
 
@@ -25,20 +26,29 @@ class Upstream:
     name = "upstream"
 
     def __init__(
-        self, allow_loopback: Sequence[str], connect_to: Sequence[str], own_listeners: Callable[[], set[int]]
+        self,
+        allow_loopback: Sequence[str],
+        connect_to: Sequence[str],
+        own_listeners: Callable[[], set[int]],
+        upstream_proxy: str | None = None,
     ) -> None:
         """`own_listeners` gives the ports of ours that are never to be reached."""
-        self.configure_rules(allow_loopback, connect_to)
+        self.configure_rules(allow_loopback, connect_to, upstream_proxy)
         self._own_listeners = own_listeners
         self._asked: dict[str, Address] = {}  # connection id -> the address mitmproxy knows it by
 
-    def configure_rules(self, allow_loopback: Sequence[str], connect_to: Sequence[str]) -> None:
+    def configure_rules(
+        self, allow_loopback: Sequence[str], connect_to: Sequence[str], upstream_proxy: str | None = None
+    ) -> None:
+        """`upstream_proxy` is where everything goes when it is set; it may be on this machine."""
+        url = urlsplit(upstream_proxy or "")
+        self.upstream_proxy = (url.hostname, url.port or (443 if url.scheme == "https" else 80))
         self.allow_loopback = allow_loopback
         self.connect_to = [_parse_rule(rule) for rule in connect_to]
 
     async def server_connect(self, data: ServerConnectionHookData) -> None:
         server = data.server
-        if not server.address or server.via:
+        if not server.address or server.via or server.address == self.upstream_proxy:
             return
         host, port = server.address[0], server.address[1]
         target = self._redirect(host)

@@ -19,6 +19,8 @@ from pathlib import Path
 import sqlite_utils
 from sqlite_utils.migrations import Migrations
 
+from intelligence.store import views
+
 migrations = Migrations("traffic")
 
 # Frames of a log that a checkpoint has copied are reused; what a rush made it grow beyond this is cut off again.
@@ -45,6 +47,7 @@ def open_database(path: Path) -> sqlite3.Connection:
         db.execute(f"pragma journal_size_limit = {WAL_LIMIT_BYTES}")
         db.execute("pragma temp_store = memory")
         migrations.apply(sqlite_utils.Database(db))
+        views.refresh(db)
     except BaseException:
         db.close()
         raise
@@ -173,13 +176,3 @@ def m001_calls(db: sqlite_utils.Database) -> None:
             arrivals blob not null                  -- msgpack
         )""")
     db.execute("create index open_chunks_request on open_chunks (request)")
-    db.execute("""
-        create view calls as select
-            q.id, null as session_id, q.started_at, q.user, q.client, q.provider, q.operation, q.host, q.path,
-            q.model, r.model as response_model, q.stream, q.state, r.status_code, r.finish_reason,
-            r.input_tokens, r.output_tokens, r.cache_read_tokens, r.cache_write_tokens, r.reasoning_tokens,
-            r.usage_raw, null as cost_usd, r.ttft_ms, r.duration_ms, r.chunks, r.text,
-            iif(r.tool_calls is null, null,
-                (select json_group_array(json_extract(value, '$.name')) from json_each(r.tool_calls))) as tool_calls,
-            r.error_type, r.error_message, null as decision, null as pattern_id
-        from requests q left join responses r on r.request = q.seq""")

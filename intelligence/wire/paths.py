@@ -3,7 +3,8 @@ r"""The paths of LLM calls: what is asked for (operation), and in which wire for
 A row matches the end of a path (query string aside), after any prefix, as gateways put their own in front (`/openai/v1`,
 `/api/paas/v4`, `/serving-endpoints`); the first that matches wins. `(?P<model>)` is the model when the path names it, `stream`
 is `yes` or `no` where the path decides. The last column says on which hosts: `anywhere` marks shapes telling enough to be
-believed on hosts outside the registry too; provider names limit the row to them; empty means any host in scope.
+believed on hosts outside the registry too; provider names limit the row to them, and to hosts that a user added as speaking
+a format of the same family; empty means any host in scope.
 
 Formats are families of bodies: `gemini` is one format for generating, counting and embedding, the operation tells which.
 """
@@ -13,6 +14,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from urllib.parse import unquote
+
+from intelligence.wire.providers import Provider
 
 # Longer paths are no API call of anyone's (a Bedrock ARN has at most 2,048 characters).
 MAX_PATH = 8192
@@ -145,17 +148,24 @@ _WEBSOCKET = _rows(WEBSOCKET)
 FORMATS = sorted({row.format for row in _POST + _WEBSOCKET})
 
 
-def match(method: str, path: str, provider: str | None, *, websocket: bool) -> Match | None:
+def match(method: str, path: str, provider: Provider | None, *, websocket: bool) -> Match | None:
     """What a call of this path (without query string) is. `provider` None means a host outside the registry."""
     rows = _WEBSOCKET if websocket else _POST
     if len(path) > MAX_PATH or method.upper() != ("GET" if websocket else "POST"):
         return None
     for row in rows:
-        allowed = row.anywhere if provider is None else not row.providers or provider in row.providers
-        if allowed and (found := row.path.search(path)):
+        if _allowed(row, provider) and (found := row.path.search(path)):
             model = found.groupdict().get("model")
             return Match(row.operation, row.format, unquote(model) if model else None, row.stream)
     return None
+
+
+def _allowed(row: _Row, provider: Provider | None) -> bool:
+    if provider is None:
+        return row.anywhere
+    if not row.providers or provider.name in row.providers:
+        return True
+    return provider.format is not None and provider.format.partition("-")[0] == row.format.partition("-")[0]
 
 
 def stated(format_: str | None, path: str) -> tuple[str | None, bool | None]:

@@ -97,13 +97,13 @@ class Registry:
     ) -> Target | None:
         """The LLM call that a request to a host in scope is, by its path. None: it is none, as far as the path tells."""
         provider = self.provider_for(host, port)
-        return self._target(provider.name, method, path, websocket) if provider else None
+        return self._target(provider, method, path, websocket) if provider else None
 
     def classify_any(self, method: str, path: str, websocket: bool = False) -> Target | None:
         """The same for hosts outside the registry: only shapes of path that nobody else uses."""
         return self._target(None, method, path, websocket)
 
-    def _target(self, provider: str | None, method: str, path: str, websocket: bool) -> Target | None:
+    def _target(self, provider: Provider | None, method: str, path: str, websocket: bool) -> Target | None:
         bare, _, query = path.partition("?")
         look = self._match if len(bare) <= _LONGEST_CACHED else self._match_path
         target = look(provider, method, bare, websocket)
@@ -114,11 +114,12 @@ class Registry:
         return target
 
     @staticmethod
-    def _match_path(provider: str | None, method: str, path: str, websocket: bool) -> Target | None:
+    def _match_path(provider: Provider | None, method: str, path: str, websocket: bool) -> Target | None:
         found = paths.match(method, path, provider, websocket=websocket)
         if found is None:
             return None
-        return Target(provider, found.operation, found.format, found.model, found.stream)
+        name = provider.name if provider else None
+        return Target(name, found.operation, found.format, found.model, found.stream)
 
     def guess(self, host: str, port: int, path: str, keys: Collection[str]) -> Target:
         """A JSON POST whose path says nothing, but whose body carries `model` and one of `keys`: messages, input, contents,
@@ -129,7 +130,8 @@ class Registry:
         operation, guessed = _GUESSES[key]
         bare = path.partition("?")[0].lower()
         if key == "input" and "embed" in bare:
-            return Target(name, "embeddings", "openai-embeddings")
+            ollama = bare.rstrip("/").endswith(("/api/embed", "/api/embeddings"))
+            return Target(name, "embeddings", "ollama" if ollama else "openai-embeddings")
         if key == "messages":
             if format_ in _MESSAGE_FORMATS:
                 guessed = format_
