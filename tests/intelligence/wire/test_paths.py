@@ -3,6 +3,7 @@ import time
 import pytest
 
 from intelligence.wire import paths
+from intelligence.wire.providers import Provider
 
 
 @pytest.mark.parametrize(
@@ -28,7 +29,10 @@ def test_stated(format_, path, expected):
 def test_hostile_paths_are_cheap(piece):
     path = (piece * 8192)[:8192]
     start = time.perf_counter()
-    for provider in (None, "openai", "aws.bedrock", "cloudflare", "replicate"):
+    for provider in (
+        None,
+        *(Provider(name, None) for name in ("openai", "aws.bedrock", "cloudflare", "replicate")),
+    ):
         paths.match("POST", path, provider, websocket=False)
     assert time.perf_counter() - start < 2
 

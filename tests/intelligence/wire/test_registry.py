@@ -9,6 +9,8 @@ REGISTRY = Registry(
         ("*.llm.example.com", "openai"),
         ("claude.example.com:8443", "anthropic-messages"),
         ("10.0.0.5:9000", None),
+        ("gpu.lan:11434", "ollama"),
+        ("bedrock.example.com", "bedrock"),
         ("[2001:db8::1]:9000", None),
     ]
 )
@@ -158,6 +160,7 @@ def test_path(host, path, expected):
     [("/api/chat", "chat"), ("/api/generate", "text_completion"), ("/api/embeddings", "embeddings")],
 )
 def test_ollama(path, operation):
+    assert REGISTRY.classify("gpu.lan", 11434, "POST", path) == Target("gpu.lan", operation, "ollama")
     assert REGISTRY.classify("localhost", 11434, "POST", path) == Target("ollama", operation, "ollama")
 
 
@@ -214,6 +217,7 @@ def test_hosts_outside_the_registry(path, format_):
         ("other.example.net", "/api/chat", {"messages"}, "chat", "ollama"),
         ("other.example.net", "/gen", {"contents"}, "generate_content", "gemini"),
         ("other.example.net", "/gen", {"input"}, "responses", "openai-responses"),
+        ("other.example.net", "/api/embed", {"input"}, "embeddings", "ollama"),
         ("other.example.net", "/embed", {"input"}, "embeddings", "openai-embeddings"),
         ("other.example.net", "/gen", {"prompt"}, "text_completion", "openai-completions"),
     ],
@@ -221,6 +225,12 @@ def test_hosts_outside_the_registry(path, format_):
 def test_guess(host, path, keys, operation, format_):
     target = REGISTRY.guess(host, 8443, path, keys)
     assert (target.operation, target.format) == (operation, format_)
+
+
+def test_a_host_of_the_user_has_the_paths_of_its_family():
+    target = REGISTRY.classify("bedrock.example.com", 443, "POST", "/model/m/invoke")
+    assert target == Target("bedrock.example.com", "chat", "bedrock-invoke", "m", False)
+    assert REGISTRY.classify("x.llm.example.com", 443, "POST", "/model/m/invoke") is None
 
 
 def test_name_constraints():
