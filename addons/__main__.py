@@ -6,9 +6,8 @@ import asyncio
 import logging
 import sys
 
-from certs.ca import CertsError
-
 from addons import proxy
+from certs.ca import CertsError
 from intelligence.config import Config, ConfigError, load_config
 from intelligence.log import configure_logging
 from intelligence.store.status import AlreadyRunning

@@ -11,10 +11,11 @@ import logging
 from collections.abc import Iterable
 from typing import Any
 
-from intelligence.wire.answer import Answer, AnswerReader
-from intelligence.wire.request import Part, Request, read_request
 from mitmproxy import contentviews, http
 from mitmproxy.contentviews import Metadata
+
+from intelligence.wire.answer import Answer, AnswerReader
+from intelligence.wire.request import Part, Request, read_request
 
 log = logging.getLogger("llmitm.proxy")
 

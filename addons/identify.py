@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from intelligence.wire.encoding import decode_body
 from mitmproxy import http
 
 from addons.call import Call, call_of
 from intelligence.store.journal import RequestHead
 from intelligence.wire.credentials import Redactor
+from intelligence.wire.encoding import decode_body
 from intelligence.wire.identify import Fields, client_of, conversation_key, read_fields
 
 # A compressed request is inflated to at most this size to be identified.

@@ -86,7 +86,11 @@ class Reload:
         if changed:
             ctx.options.update(**changed)
         addons: Any = ctx.master.addons
-        if config.scope != before.scope or config.certs.name_constraints != before.certs.name_constraints:
+        if (config.scope, config.certs, config.proxy.upstream_ca) != (
+            before.scope,
+            before.certs,
+            before.proxy.upstream_ca,
+        ):
             registry = registry_of(config)
             ensured = ca.ensure(config)
             if ensured.message:

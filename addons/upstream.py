@@ -21,6 +21,9 @@ logger = logging.getLogger(__name__)
 
 Address = tuple[str, int]
 
+# AWS's instance metadata over IPv6; over IPv4 it is link-local everywhere.
+_METADATA = ipaddress.IPv6Address("fd00:ec2::254")
+
 
 class Upstream:
     name = "upstream"
@@ -108,7 +111,7 @@ def is_private_to_machine(address: str) -> bool:
     ip: ipaddress.IPv4Address | ipaddress.IPv6Address = ipaddress.ip_address(address.partition("%")[0])
     if isinstance(ip, ipaddress.IPv6Address):
         ip = ip.ipv4_mapped or ip.sixtofour or ip
-    return ip.is_loopback or ip.is_link_local or ip.is_unspecified
+    return ip.is_loopback or ip.is_link_local or ip.is_unspecified or ip == _METADATA
 
 
 def _parse_rule(rule: str) -> tuple[str, Address]:

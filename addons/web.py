@@ -32,6 +32,9 @@ from intelligence.config import Proxy
 
 logger = logging.getLogger("llmitm.proxy")
 
+# `comment` holds what `addons.annotate` says of a call.
+COLUMNS = ["tls", "icon", "path", "method", "status", "comment", "size", "time"]
+
 
 class WebMaster(master.WebMaster):
     """As mitmproxy's, but with the addons it is given, and a view that is filled when somebody looks."""
@@ -75,7 +78,9 @@ class WebMaster(master.WebMaster):
             self.events,
             errorcheck.ErrorCheck(),
         )
-        opts.update(web_open_browser=False, web_host="127.0.0.1", web_port=config.web_port)
+        opts.update(
+            web_open_browser=False, web_host="127.0.0.1", web_port=config.web_port, web_columns=COLUMNS
+        )
         contentview.register()
         self.app = app.Application(self, False)
         self.proxyserver = self.addons.get("proxyserver")

@@ -11,9 +11,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from intelligence.wire.request import Message, Part, Request
-
 from datasette_plugins import units
+from intelligence.wire.request import Message, Part, Request
 
 LONGEST = 60_000
 BUDGET = 1_500_000

@@ -101,7 +101,13 @@ async def test_a_name_that_does_not_resolve_is_left_to_fail() -> None:
 
 @pytest.mark.parametrize(
     ("address", "expected"),
-    [("8.8.8.8", False), ("10.0.0.1", False), ("2002:7f00:1::", True), ("fe80::1%eth0", True)],
+    [
+        ("8.8.8.8", False),
+        ("fd00:ec2::254", True),
+        ("10.0.0.1", False),
+        ("2002:7f00:1::", True),
+        ("fe80::1%eth0", True),
+    ],
 )
 def test_private_to_machine(address: str, expected: bool) -> None:
     assert is_private_to_machine(address) is expected

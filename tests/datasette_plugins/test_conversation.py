@@ -2,10 +2,9 @@ from __future__ import annotations
 
 import json
 
-from intelligence.wire.request import Message, Part, Request, Tool
-
 from datasette_plugins import conversation
 from datasette_plugins.conversation import BUDGET, FOLD_OVER, LONGEST, OPEN_MESSAGES
+from intelligence.wire.request import Message, Part, Request, Tool
 
 
 def text(content: str) -> Part:
