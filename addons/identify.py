@@ -84,4 +84,6 @@ class Identify:
 
 def _streams(call: Call, fields: Fields) -> bool:
     """Ollama streams unless told not to; everyone else only when asked."""
-    return call.target.format == "ollama" if fields.stream is None else fields.stream
+    if fields.stream is not None:
+        return fields.stream
+    return call.target.format == "ollama" and call.target.operation in ("chat", "text_completion")
