@@ -30,13 +30,18 @@ def test_shipped_file_names_every_setting() -> None:
 
 
 def test_shipped_file_is_valid_with_every_line_uncommented(tmp_path: Path) -> None:
-    lines = [line[2:] if line.startswith("# ") and " = " in line else line for line in SHIPPED.read_text().splitlines()]
+    lines = [
+        line[2:] if line.startswith("# ") and " = " in line else line
+        for line in SHIPPED.read_text().splitlines()
+    ]
     config = load_config(write(tmp_path, "\n".join(lines)), env={})
     assert config.proxy.upstream_proxy == "http://corp-proxy:3128"
 
 
 def test_relative_paths_start_at_the_file(tmp_path: Path) -> None:
-    config = load_config(write(tmp_path, '[store]\ndir = "d"\n[certs]\ndir = "/abs"\n[proxy]\nusers = "u"'), env={})
+    config = load_config(
+        write(tmp_path, '[store]\ndir = "d"\n[certs]\ndir = "/abs"\n[proxy]\nusers = "u"'), env={}
+    )
     assert config.store.dir == tmp_path / "d"
     assert config.certs.dir == Path("/abs")
     assert config.proxy.users == tmp_path / "u"
@@ -45,7 +50,11 @@ def test_relative_paths_start_at_the_file(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "env", "expected"),
     [
-        ("[proxy]\nlisten_prt = 1", {}, "mitm.toml:2: unknown setting proxy.listen_prt; did you mean listen_port?"),
+        (
+            "[proxy]\nlisten_prt = 1",
+            {},
+            "mitm.toml:2: unknown setting proxy.listen_prt; did you mean listen_port?",
+        ),
         ("\n[proxi]\nx = 1", {}, "mitm.toml:2: unknown setting [proxi]; did you mean proxy?"),
         ("[proxy]\n# c\nlisten_port = 99999", {}, "mitm.toml:3: proxy.listen_port:"),
         ("[log]\nlevel = 'loud'", {}, "mitm.toml:2: log.level:"),
@@ -53,8 +62,16 @@ def test_relative_paths_start_at_the_file(tmp_path: Path) -> None:
         ("[proxy]\nconnect_to = ['x']", {}, "not of the form HOST-GLOB=HOST:PORT"),
         ("[dashboard]\nhost = '0.0.0.0'", {}, "mitm.toml:2: dashboard.host: must be a loopback address"),
         ("not toml", {}, "not valid TOML"),
-        ("", {"LLMITM_PROXY__LISTEN_PRT": "1"}, "LLMITM_PROXY__LISTEN_PRT (environment): no such setting; did you mean"),
-        ("", {"LLMITM_PROXY__LISTEN_PORT": "x"}, "LLMITM_PROXY__LISTEN_PORT (environment): proxy.listen_port:"),
+        (
+            "",
+            {"LLMITM_PROXY__LISTEN_PRT": "1"},
+            "LLMITM_PROXY__LISTEN_PRT (environment): no such setting; did you mean",
+        ),
+        (
+            "",
+            {"LLMITM_PROXY__LISTEN_PORT": "x"},
+            "LLMITM_PROXY__LISTEN_PORT (environment): proxy.listen_port:",
+        ),
         ("", {"LLMITM_PROXY__MODES": "regular"}, "must be a JSON list"),
     ],
 )
@@ -66,7 +83,11 @@ def test_errors_say_where_and_what(tmp_path: Path, text: str, env: dict[str, str
 
 def test_environment_overrides_file(tmp_path: Path) -> None:
     path = write(tmp_path, "[proxy]\nlisten_port = 1\nweb = true")
-    env = {"LLMITM_PROXY__LISTEN_PORT": "2", "LLMITM_PROXY__WEB": "false", "LLMITM_SCOPE__HOSTS": '["a", {"host": "b"}]'}
+    env = {
+        "LLMITM_PROXY__LISTEN_PORT": "2",
+        "LLMITM_PROXY__WEB": "false",
+        "LLMITM_SCOPE__HOSTS": '["a", {"host": "b"}]',
+    }
     config = load_config(path, env=env)
     assert (config.proxy.listen_port, config.proxy.web, len(config.scope.hosts)) == (2, False, 2)
 

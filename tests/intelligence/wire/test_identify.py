@@ -22,6 +22,7 @@ def fields(body: Any) -> Fields:
         ("AsyncAnthropic/Python 2.11.0", ("anthropic-python", "2.11.0")),
         ("codex_cli_rs/0.169.0 (Debian 12; x86_64)", ("codex", "0.169.0")),
         ("GeminiCLI/0.61.0/gemini-3-pro (linux; x64)", ("gemini-cli", "0.61.0")),
+        ("GeminiCLI-tui/0.61.0/gemini-2.5-flash (linux; x64; terminal)", ("gemini-cli", "0.61.0")),
         ("google-genai-sdk/2.8.0 gl-python/3.13.0", ("google-genai", "2.8.0")),
         ("curl/7.88.1", ("curl", "7.88.1")),
         ("my-tool/1.0", ("my-tool", "1.0")),
@@ -100,7 +101,9 @@ def test_no_bytes_raise(data: bytes) -> None:
     read_fields(data)
 
 
-_KEYS = st.sampled_from(["messages", "role", "content", "text", "parts", "input", "system", "model", "request", "x"])
+_KEYS = st.sampled_from(
+    ["messages", "role", "content", "text", "parts", "input", "system", "model", "request", "x"]
+)
 _SCALARS = st.none() | st.booleans() | st.integers() | st.text()
 
 
