@@ -22,6 +22,7 @@ from pydantic.fields import FieldInfo
 from addons.cli import COMMANDS, client_env, group
 from addons.reload import NEEDS_RESTART
 from intelligence.config import SECTIONS, ScopeHost
+from intelligence.store import views
 from intelligence.store.migrations import migrations
 
 HELP_WIDTH = 100
@@ -215,6 +216,7 @@ def schema() -> str:
     """Tables of `traffic.db` with their columns, from the migrations; and the view `calls`."""
     db = sqlite_utils.Database(memory=True)
     migrations.apply(db)
+    views.refresh(db.conn)
     conn = db.conn
     assert conn is not None
     tables = [name for name in db.table_names() if not name.startswith(("sqlite_", "_"))]
