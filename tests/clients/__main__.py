@@ -82,7 +82,7 @@ def _show(results: list[Result], console: Console) -> None:
                 str(row["input_tokens"]),
                 str(row["output_tokens"]),
                 ", ".join(json.loads(row["tool_calls"] or "[]")),
-                text[:48],
+                text[:30],
             )
         if not result.rows:
             table.add_row(result.agent.name, *["–"] * 9)

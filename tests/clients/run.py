@@ -17,7 +17,7 @@ from addons.offline.server import OfflineProvider, running
 from tests.clients.agents import MARK, Agent
 from tests.rig.processes import calls, environment, proxy_settings
 
-RUN_SECONDS = 240
+RUN_SECONDS = 120
 LLMITM = [sys.executable, "-P", "-c", "from addons.cli import main; main()"]
 _CALL_PATHS = (
     "/v1/messages",
@@ -50,23 +50,24 @@ def run(agent: Agent, program: Path, folder: Path) -> Result:
     workspace.mkdir()
     result = Result(agent)
     with running() as provider:
-        try:
-            done = subprocess.run(
-                [*LLMITM, "exec", "--", str(program), *agent.arguments],
+        command = [*LLMITM, "exec", "--", str(program), *agent.arguments]
+        env = _environment(agent, provider, folder, home)
+        with (folder / "output.txt").open("wb") as output:
+            process = subprocess.Popen(
+                command,
                 cwd=workspace,
-                env=_environment(agent, provider, folder, home),
+                env=env,
                 stdin=subprocess.DEVNULL,
-                capture_output=True,
-                text=True,
-                errors="replace",
-                timeout=RUN_SECONDS,
-                check=False,
+                stdout=output,
+                stderr=subprocess.STDOUT,
             )
-            result.code, result.output = done.returncode, done.stdout + done.stderr
-        except subprocess.TimeoutExpired as e:
-            result.output = b"".join(part for part in (e.stdout, e.stderr) if part).decode("utf-8", "replace")
+            try:
+                result.code = process.wait(RUN_SECONDS)
+            except subprocess.TimeoutExpired:
+                process.terminate()  # goes on to the agent
+                process.wait()
+        result.output = (folder / "output.txt").read_text("utf-8", "replace")
         result.asked = sum(map(_responses_asked, provider.requests))
-    (folder / "output.txt").write_text(result.output)
     if (folder / "data" / "traffic.db").exists():
         result.rows = calls(folder)
     result.problems = list(problems(result))
@@ -98,7 +99,10 @@ def _kind(message: str | bytes) -> str:
 def problems(result: Result) -> Iterator[str]:
     agent, rows = result.agent, result.rows
     if result.code != 0:
-        yield f"it ended with code {result.code}"
+        ended = (
+            f"ended with code {result.code}" if result.code >= 0 else f"did not end within {RUN_SECONDS} s"
+        )
+        yield f"it {ended}"
     if len(rows) != result.asked or not rows:
         yield f"{result.asked} calls reached the provider, {len(rows)} are on record"
     for row in rows:
