@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 from mitmproxy import connection, tls
 
-from intelligence.store.journal import JournalWriter
+from intelligence.store.journal_writer import JournalWriter
 
 logger = logging.getLogger(__name__)
 

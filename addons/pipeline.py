@@ -11,7 +11,7 @@ from addons.record import Record
 from addons.scope import Scope
 from addons.upstream import Upstream
 from intelligence.config import Config
-from intelligence.store.journal import JournalWriter
+from intelligence.store.journal_writer import JournalWriter
 from intelligence.wire.credentials import Redactor
 from intelligence.wire.registry import Registry
 

@@ -37,7 +37,7 @@ from addons.report import ListenError, Report, why_not_listening
 from addons.settings import mitm_options, registry_of
 from intelligence.config import Config, ConfigError
 from intelligence.store.ids import install_key
-from intelligence.store.journal import JournalWriter
+from intelligence.store.journal_writer import JournalWriter
 from intelligence.store.status import ProcessStatus
 from intelligence.wire.credentials import Redactor
 

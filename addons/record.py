@@ -13,7 +13,8 @@ from collections.abc import Callable, Iterable
 from mitmproxy import connection, http
 
 from addons.call import Call, call_of
-from intelligence.store.journal import EndHead, Headers, JournalWriter, MessageHead, RequestHead, ResponseHead
+from intelligence.store.journal import EndHead, Headers, MessageHead, RequestHead, ResponseHead
+from intelligence.store.journal_writer import JournalWriter
 from intelligence.wire.credentials import Redactor
 from intelligence.wire.encoding import decode_body
 

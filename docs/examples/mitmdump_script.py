@@ -4,7 +4,7 @@ that docs/plain-mitmdump.md tells."""
 from addons.pipeline import pipeline
 from addons.proxy import make_parts
 from intelligence.config import load_config
-from intelligence.store.journal import JournalWriter
+from intelligence.store.journal_writer import JournalWriter
 
 config = load_config()
 addons = pipeline(make_parts(config, JournalWriter(config.data_dir / "journal")))

@@ -33,12 +33,12 @@ from intelligence.store.journal import (
     DropsHead,
     EndHead,
     EventHead,
-    Frame,
     Kind,
     MessageHead,
     RequestHead,
     ResponseHead,
 )
+from intelligence.store.journal_reader import Frame
 from intelligence.store.sockets import Socket, Told
 from intelligence.store.tail import RunOver, Tail
 

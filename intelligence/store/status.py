@@ -21,7 +21,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from intelligence.store import queries
-from intelligence.store.journal import JournalError, SegmentReader, segments
+from intelligence.store.journal_reader import JournalError, SegmentReader, segments
 
 log = logging.getLogger(__name__)
 

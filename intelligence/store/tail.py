@@ -15,7 +15,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from intelligence.store.journal import Frame, JournalError, SegmentReader, is_live, segments
+from intelligence.store.journal_reader import Frame, JournalError, SegmentReader, is_live, segments
 
 log = logging.getLogger(__name__)
 

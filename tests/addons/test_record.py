@@ -12,16 +12,9 @@ from wsproto.frame_protocol import Opcode
 from addons.call import begin
 from addons.identify import Identify
 from addons.record import Record
-from intelligence.store.journal import (
-    EndHead,
-    JournalWriter,
-    Kind,
-    MessageHead,
-    RequestHead,
-    ResponseHead,
-    SegmentReader,
-    segments,
-)
+from intelligence.store.journal import EndHead, Kind, MessageHead, RequestHead, ResponseHead
+from intelligence.store.journal_reader import SegmentReader, segments
+from intelligence.store.journal_writer import JournalWriter
 from intelligence.wire.credentials import Redactor
 from intelligence.wire.registry import Target
 

@@ -4,7 +4,8 @@ from pathlib import Path
 
 from datasette_plugins.health import LAG_BYTES, problems
 from intelligence.store.ids import uuid7
-from intelligence.store.journal import JournalWriter, RequestHead
+from intelligence.store.journal import RequestHead
+from intelligence.store.journal_writer import JournalWriter
 from intelligence.store.status import ProcessStatus
 
 HEAD = RequestHead("POST", "https", "api.openai.com", 443, "/v1/chat/completions", "HTTP/1.1", [])

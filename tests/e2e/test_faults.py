@@ -13,7 +13,8 @@ import mitmproxy.hooks
 import pytest
 
 from addons import pipeline
-from intelligence.store.journal import Kind, SegmentReader, segments
+from intelligence.store.journal import Kind
+from intelligence.store.journal_reader import SegmentReader, segments
 from tests.e2e.conftest import connect_to
 from tests.rig import client
 from tests.rig import upstream as rig
@@ -41,7 +42,7 @@ class Broken:
 
 def _broken() -> Iterator[Broken]:
     """The stream tap, from its first call and from its third; then each addon, all its hooks at once."""
-    chunk = "intelligence.store.journal:JournalWriter.chunk"
+    chunk = "intelligence.store.journal_writer:JournalWriter.chunk"
     yield Broken("tap", (chunk,))
     yield Broken("tap, third chunk", (chunk + "@3",))
     for module, found in _addon_classes():

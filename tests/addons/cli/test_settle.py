@@ -9,7 +9,8 @@ import pytest
 
 from addons.cli.settle import settle
 from intelligence.store.ids import uuid7
-from intelligence.store.journal import EndHead, JournalWriter, RequestHead
+from intelligence.store.journal import EndHead, RequestHead
+from intelligence.store.journal_writer import JournalWriter
 from intelligence.store.status import journal_lag, read_statuses
 from tests.addons.cli.conftest import place_in
 from tests.rig.processes import calls

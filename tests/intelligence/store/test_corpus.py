@@ -10,7 +10,8 @@ import pytest
 
 from intelligence.store.drain import Drain
 from intelligence.store.ids import id_text, uuid7
-from intelligence.store.journal import EndHead, JournalWriter, MessageHead, ResponseHead
+from intelligence.store.journal import EndHead, MessageHead, ResponseHead
+from intelligence.store.journal_writer import JournalWriter
 from intelligence.store.migrations import open_database
 from intelligence.wire.registry import Registry
 from tests.intelligence.store.traffic import UPGRADED, arrivals, body, calls, request_head, rows

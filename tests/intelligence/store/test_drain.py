@@ -20,16 +20,9 @@ from intelligence.store import migrations as migrations_module
 from intelligence.store.batch import Batch
 from intelligence.store.drain import Drain
 from intelligence.store.ids import id_text, uuid7
-from intelligence.store.journal import (
-    EndHead,
-    JournalWriter,
-    Kind,
-    ResponseHead,
-    RunHead,
-    SegmentReader,
-    _frame,
-    segments,
-)
+from intelligence.store.journal import EndHead, Kind, ResponseHead, RunHead, _frame
+from intelligence.store.journal_reader import SegmentReader, segments
+from intelligence.store.journal_writer import JournalWriter
 from intelligence.store.migrations import open_database
 from tests.intelligence.store.traffic import (
     JSON,

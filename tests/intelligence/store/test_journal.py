@@ -11,17 +11,14 @@ from intelligence.store.journal import (
     CloseHead,
     DropsHead,
     EndHead,
-    JournalError,
-    JournalWriter,
     Kind,
     RequestHead,
     ResponseHead,
     RunHead,
-    SegmentReader,
     _frame,
-    is_live,
-    segments,
 )
+from intelligence.store.journal_reader import JournalError, SegmentReader, is_live, segments
+from intelligence.store.journal_writer import JournalWriter
 
 REQUEST = RequestHead(
     "POST", "https", "api.openai.com", 443, "/v1/chat/completions", "HTTP/1.1", [("a", "b")]

@@ -7,7 +7,8 @@ import pytest
 from intelligence.store import queries
 from intelligence.store.drain import Drain
 from intelligence.store.ids import id_text, uuid7
-from intelligence.store.journal import JournalWriter, ResponseHead
+from intelligence.store.journal import ResponseHead
+from intelligence.store.journal_writer import JournalWriter
 from intelligence.store.migrations import open_database
 from tests.intelligence.store.traffic import SSE, call, prompt, request_head, stream
 

@@ -8,7 +8,8 @@ import pytest
 from intelligence.store.bodies import FROM_CLIENT, TEXT
 from intelligence.store.drain import Drain
 from intelligence.store.ids import id_text, uuid7
-from intelligence.store.journal import EndHead, JournalWriter, ResponseHead
+from intelligence.store.journal import EndHead, ResponseHead
+from intelligence.store.journal_writer import JournalWriter
 from intelligence.store.migrations import open_database
 from tests.intelligence.store.traffic import (
     CLIENT,

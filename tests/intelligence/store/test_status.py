@@ -8,7 +8,8 @@ import threading
 import pytest
 
 from intelligence.store import status as status_module
-from intelligence.store.journal import EndHead, JournalWriter
+from intelligence.store.journal import EndHead
+from intelligence.store.journal_writer import JournalWriter
 from intelligence.store.migrations import open_database
 from intelligence.store.status import AlreadyRunning, ProcessStatus, journal_lag, read_statuses
 

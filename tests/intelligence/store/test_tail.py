@@ -2,7 +2,9 @@ import os
 import time
 from contextlib import closing
 
-from intelligence.store.journal import EndHead, JournalWriter, segments
+from intelligence.store.journal import EndHead
+from intelligence.store.journal_reader import segments
+from intelligence.store.journal_writer import JournalWriter
 from intelligence.store.tail import RunFrame, RunOver, Tail
 
 

@@ -15,7 +15,8 @@ import pytest
 
 from intelligence.store import worker as worker_module
 from intelligence.store.ids import id_text, uuid7
-from intelligence.store.journal import EndHead, JournalWriter, ResponseHead
+from intelligence.store.journal import EndHead, ResponseHead
+from intelligence.store.journal_writer import JournalWriter
 from intelligence.store.migrations import open_database
 from intelligence.store.status import journal_lag, read_statuses
 from intelligence.store.worker import Worker, WorkerError, WorkerRunning, sole_writer

@@ -6,7 +6,8 @@ from pathlib import Path
 
 from intelligence.store.bodies import decompress, unpack
 from intelligence.store.ids import id_text, uuid7
-from intelligence.store.journal import EndHead, JournalWriter, MessageHead, RequestHead, ResponseHead
+from intelligence.store.journal import EndHead, MessageHead, RequestHead, ResponseHead
+from intelligence.store.journal_writer import JournalWriter
 
 SSE = [("content-type", "text/event-stream")]
 JSON = [("content-type", "application/json")]
