@@ -85,7 +85,7 @@ class JournalWriter:
         draft = path.with_suffix(".new")  # a reader sees it once it is locked and has its first frame
         marker = os.urandom(8)
         head = RunHead(FORMAT, self.run, self.segment + 1, os.getpid(), marker, self._version)
-        frame = _frame(FIRST_MARKER, Kind.RUN, NO_CALL, [_encode(head)])
+        frame = frame_bytes(FIRST_MARKER, Kind.RUN, NO_CALL, [_encode(head)])
         size = sum(map(len, frame))
         fd = os.open(draft, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
         try:
@@ -130,11 +130,11 @@ class JournalWriter:
             self._fd = -1
 
     def _append(self, kind: Kind, call: bytes, body: list[bytes]) -> bool:
-        frame = _frame(self._marker, kind, call, body)
+        frame = frame_bytes(self._marker, kind, call, body)
         try:
             if self._spoilt:
                 self._replace()
-                frame = _frame(self._marker, kind, call, body)
+                frame = frame_bytes(self._marker, kind, call, body)
             if self._unreported.frames or self._late_ends:
                 self._catch_up()
             self._write(frame)
@@ -155,13 +155,13 @@ class JournalWriter:
         if self._unreported.frames:
             drops, self._unreported = self._unreported, DropsHead(0, 0, "")
             try:
-                self._write(_frame(self._marker, Kind.DROPS, NO_CALL, [_encode(drops)]))
+                self._write(frame_bytes(self._marker, Kind.DROPS, NO_CALL, [_encode(drops)]))
             except OSError:
                 self._unreported = drops
                 raise
         while self._late_ends:
             call, body, t_us = self._late_ends[0]
-            self._write(_frame(self._marker, Kind.END, call, body, t_us))
+            self._write(frame_bytes(self._marker, Kind.END, call, body, t_us))
             del self._late_ends[0]
 
     def _write(self, frame: list[bytes]) -> None:
@@ -190,7 +190,7 @@ class JournalWriter:
         self._open()
         # The new segment exists before the old one says so; a reader never finds a gap.
         try:
-            os.writev(old, _frame(marker, Kind.CLOSE, NO_CALL, [_encode(CloseHead("rotated"))]))
+            os.writev(old, frame_bytes(marker, Kind.CLOSE, NO_CALL, [_encode(CloseHead("rotated"))]))
         finally:
             os.close(old)
 
@@ -211,7 +211,9 @@ class JournalWriter:
             drops.calls.append(call)
 
 
-def _frame(marker: bytes, kind: Kind, call: bytes, body: list[bytes], t_us: int | None = None) -> list[bytes]:
+def frame_bytes(
+    marker: bytes, kind: Kind, call: bytes, body: list[bytes], t_us: int | None = None
+) -> list[bytes]:
     head = PAYLOAD.pack(kind, call, time.time_ns() // 1000 if t_us is None else t_us)
     crc = zlib.crc32(head)
     length = len(head)

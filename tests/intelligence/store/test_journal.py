@@ -15,10 +15,9 @@ from intelligence.store.journal import (
     RequestHead,
     ResponseHead,
     RunHead,
-    _frame,
 )
 from intelligence.store.journal_reader import JournalError, SegmentReader, is_live, segments
-from intelligence.store.journal_writer import JournalWriter
+from intelligence.store.journal_writer import JournalWriter, frame_bytes
 
 REQUEST = RequestHead(
     "POST", "https", "api.openai.com", 443, "/v1/chat/completions", "HTTP/1.1", [("a", "b")]
@@ -113,7 +112,7 @@ def test_a_damaged_stretch_is_skipped_once_the_run_is_over(tmp_path):
 
 def test_no_body_passes_for_a_frame(tmp_path):
     journal = JournalWriter(tmp_path)
-    forged = b"".join(_frame(b"LLMITM-1", Kind.END, bytes(16), [b""]))
+    forged = b"".join(frame_bytes(b"LLMITM-1", Kind.END, bytes(16), [b""]))
     write_call(journal, forged * 3)
     write_call(journal, b"after")
     journal.close()
@@ -242,7 +241,7 @@ def test_a_rotation_that_cannot_say_so_leaves_no_lock_behind(tmp_path, monkeypat
 
 def test_a_kind_of_a_later_version_is_read_as_other(tmp_path):
     journal = JournalWriter(tmp_path)
-    os.writev(journal._fd, _frame(journal._marker, 77, bytes(16), [b"news"]))
+    os.writev(journal._fd, frame_bytes(journal._marker, 77, bytes(16), [b"news"]))
     journal._size = os.fstat(journal._fd).st_size
     write_call(journal)
     (path,) = segments(tmp_path)
@@ -254,7 +253,7 @@ def test_a_kind_of_a_later_version_is_read_as_other(tmp_path):
 )
 def test_what_is_no_segment_of_ours_is_said(tmp_path, head):
     path = tmp_path / "r-000001.seg"
-    path.write_bytes(b"".join(_frame(b"LLMITM-1", Kind.RUN, bytes(16), [msgspec.msgpack.encode(head)])))
+    path.write_bytes(b"".join(frame_bytes(b"LLMITM-1", Kind.RUN, bytes(16), [msgspec.msgpack.encode(head)])))
     before = len(os.listdir("/proc/self/fd")) if os.path.isdir("/proc/self/fd") else 0
     with pytest.raises(JournalError, match="r-000001"):
         SegmentReader(path)
