@@ -20,9 +20,9 @@ from intelligence.store import migrations as migrations_module
 from intelligence.store.batch import Batch
 from intelligence.store.drain import Drain
 from intelligence.store.ids import id_text, uuid7
-from intelligence.store.journal import EndHead, Kind, ResponseHead, RunHead, _frame
+from intelligence.store.journal import EndHead, Kind, ResponseHead, RunHead
 from intelligence.store.journal_reader import SegmentReader, segments
-from intelligence.store.journal_writer import JournalWriter
+from intelligence.store.journal_writer import JournalWriter, frame_bytes
 from intelligence.store.migrations import open_database
 from tests.intelligence.store.traffic import (
     JSON,
@@ -300,7 +300,7 @@ def test_a_segment_of_a_later_version_is_left_alone(tmp_path, db, caplog):
     path = tmp_path / "journal" / "zz-000001.seg"
     path.write_bytes(
         b"".join(
-            _frame(
+            frame_bytes(
                 b"LLMITM-1", Kind.RUN, bytes(16), [msgspec.msgpack.encode(RunHead(2, "zz", 1, 1, b"m" * 8))]
             )
         )
@@ -316,8 +316,8 @@ def test_a_frame_nobody_understands_stops_nothing(tmp_path, journal, db):
     raw = uuid7()
     journal.request(raw, request_head(), b"{}")
     for kind in (Kind.RESPONSE, Kind.EVENT, Kind.DROPS, Kind.REQUEST, 99):
-        os.writev(journal._fd, _frame(journal._marker, kind, raw, [b"\xc1 garbage"]))
-    os.writev(journal._fd, _frame(journal._marker, Kind.REQUEST, uuid7(), [b""]))
+        os.writev(journal._fd, frame_bytes(journal._marker, kind, raw, [b"\xc1 garbage"]))
+    os.writev(journal._fd, frame_bytes(journal._marker, Kind.REQUEST, uuid7(), [b""]))
     journal._size = os.fstat(journal._fd).st_size
     after = call(journal, stream("x"))
     drain(db, tmp_path)
