@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import sys
+import traceback
 
 from addons import proxy
 from certs.ca import CertsError
@@ -20,6 +21,8 @@ def main() -> int:
         if private:
             config = as_private(config)
         configure_logging(config.log, "proxy", config.data_dir)
+        for handler in logging.getLogger().handlers:
+            handler.addFilter(discreet)
         logging.getLogger("mitmproxy").setLevel(
             logging.DEBUG if config.log.level == "debug" else logging.WARNING
         )
@@ -28,6 +31,20 @@ def main() -> int:
         print(f"llmitm proxy: {e}", file=sys.stderr)
         return 1
     return 0
+
+
+def discreet(record: logging.LogRecord) -> bool:
+    """mitmproxy's own tracebacks end with the event it failed on, bytes and all: only its type goes into the log."""
+    if record.exc_info and record.exc_info[1] and record.name.startswith("mitmproxy"):
+        trace = record.exc_info[2]
+        where = traceback.extract_tb(trace)[-1] if trace else None
+        at = f" at {where.filename}:{where.lineno}" if where else ""
+        record.msg, record.args = (
+            f"{record.getMessage().splitlines()[0]} ({record.exc_info[0].__name__}{at})",
+            (),
+        )
+        record.exc_info = record.exc_text = None
+    return True
 
 
 def as_private(config: Config) -> Config:

@@ -7,6 +7,7 @@
   parallel also to a provider that speaks HTTP/1.
 - No type checks of each request and response by reflection, and no deep copies of option values that cannot change: together
   a tenth of the CPU per request.
+- A WebSocket message has a largest size: mitmproxy assembles each one whole before it hands it on.
 - Trailers and interim answers of HTTP/1 (`addons.http1`).
 - An upstream failure on an LLM call is answered in the provider's own error shape, not with an HTML page.
 """
@@ -15,11 +16,13 @@ from __future__ import annotations
 
 import asyncio
 import collections
+import logging
 from typing import Any
 
 from mitmproxy import addonmanager, flow, http, optmanager
 from mitmproxy.proxy import context, layer, mode_servers
 from mitmproxy.proxy.layers import http as http_layers
+from mitmproxy.proxy.layers import websocket
 from mitmproxy.proxy.layers.http import (
     ErrorCode,
     HttpErrorHook,
@@ -35,7 +38,10 @@ from addons import answers, http1
 from addons.call import call_of
 from addons.dispatch import HookTable
 
+logger = logging.getLogger("llmitm.proxy")
+
 MAX_UPSTREAM_CONNECTIONS = 256
+MAX_MESSAGE_BYTES = 32 * 1024 * 1024
 
 
 class DecidingLayer(layer.NextLayer):
@@ -47,6 +53,20 @@ class Handler(mode_servers.ProxyConnectionHandler):
     def __init__(self, *args: Any) -> None:
         super().__init__(*args)
         self.max_conns = collections.defaultdict(lambda: asyncio.Semaphore(MAX_UPSTREAM_CONNECTIONS))
+
+
+class BoundedSocket(websocket.WebsocketConnection):
+    """Ends the conversation, as if its sender had hung up, when one message grows beyond any that providers take."""
+
+    frame_buf: list[bytes] = []  # noqa: RUF012  # wsproto calls `receive_data` before mitmproxy sets it
+
+    def receive_data(self, data: bytes | None) -> None:
+        if data is not None and sum(map(len, self.frame_buf)) > MAX_MESSAGE_BYTES:
+            logger.warning(
+                "a WebSocket message of over %d MB: the connection is closed", MAX_MESSAGE_BYTES >> 20
+            )
+            data = None
+        super().receive_data(data)
 
 
 class Stream(HttpStream):
@@ -90,4 +110,5 @@ def apply() -> None:
     layer.NextLayer = DecidingLayer  # type: ignore[misc,assignment]
     mode_servers.ProxyConnectionHandler = Handler  # type: ignore[misc]
     http_layers.HttpStream = Stream  # type: ignore[misc]
+    websocket.WebsocketConnection = BoundedSocket  # type: ignore[misc]
     http1.apply()
