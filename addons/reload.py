@@ -24,7 +24,7 @@ logger = logging.getLogger("llmitm.proxy")
 NEEDS_RESTART = {
     "proxy": ("listen_host", "listen_port", "web", "web_port", "web_flows"),
     "certs": ("dir",),
-    "store": ("dir", "segment_bytes"),
+    "store": ("dir", "segment_bytes", "raw_days", "retention_days", "max_bytes", "backups"),
     "log": ("level", "format"),
 }
 

@@ -71,10 +71,11 @@ TABLES = {
     "journal_positions": "How far each segment of the journal is stored.",
     "open_calls": "What the worker knows of calls that have not ended.",
     "open_chunks": "What has arrived of their answers.",
+    "forgotten": "Calls that were going on when they were forgotten: what still comes of them is passed over.",
 }
 
 # Tables in which the worker keeps its place; nobody else should need them.
-INTERNAL = ("journal_positions", "open_calls", "open_chunks")
+INTERNAL = ("journal_positions", "open_calls", "open_chunks", "forgotten")
 
 
 def config() -> str:

@@ -121,6 +121,21 @@ class Store(Section):
     segment_bytes: Annotated[int, Field(ge=65536)] = Field(
         64 * 1024 * 1024, description="Size at which a journal segment is closed and the next begun."
     )
+    raw_days: Annotated[int, Field(ge=0)] = Field(
+        30,
+        description="How long answers are kept as they arrived, piece by piece. What they said is kept longer. 0 is for ever.",
+    )
+    retention_days: Annotated[int, Field(ge=0)] = Field(
+        365,
+        description="How long what was said is kept: prompts, answers, headers. Counts and costs stay. 0 is for ever.",
+    )
+    max_bytes: Annotated[int, Field(ge=0)] = Field(
+        20_000_000_000,
+        description="Size of traffic.db beyond which the oldest content goes, whatever its age. 0 is no limit.",
+    )
+    backups: Annotated[int, Field(ge=0)] = Field(
+        3, description="How many daily backups of traffic.db are kept. 0 makes none."
+    )
 
 
 class Redact(Section):

@@ -48,6 +48,8 @@ log = logging.getLogger(__name__)
 STEP_BYTES = 16 * 1024 * 1024
 STEP_FRAMES = 20_000
 
+_KNOWN = "select 1 from requests where id = :id union all select 1 from forgotten where call = :id"
+
 _request_head = msgspec.msgpack.Decoder(RequestHead).decode
 _response_head = msgspec.msgpack.Decoder(ResponseHead).decode
 _end_head = msgspec.msgpack.Decoder(EndHead).decode
@@ -100,6 +102,8 @@ class Drain:
         """Calls whose run left no segment behind (someone removed it) will never end: they are interrupted."""
         batch = Batch()
         here = {path.name.rpartition("-")[0] for path in self._journal.glob("*.seg")}
+        over = {run for (run,) in self._db.execute("select distinct run from forgotten")} - here
+        self._db.executemany("delete from forgotten where run = ?", [(run,) for run in over])
         for run in {call.run for call in self._open.values()} - here:
             self._run_over(batch, run)
         self._commit(batch)
@@ -170,7 +174,7 @@ class Drain:
         return call
 
     def _known(self, call_id: str) -> bool:
-        return self._db.execute("select 1 from requests where id = ?", (call_id,)).fetchone() is not None
+        return self._db.execute(_KNOWN, {"id": call_id}).fetchone() is not None
 
     def _drops(self, batch: Batch, run: str, frame: Frame) -> None:
         drops = _drops_head(frame.body)

@@ -43,6 +43,9 @@ def open_database(path: Path) -> sqlite3.Connection:
         db.execute("pragma auto_vacuum = incremental")  # no effect unless the file is new
         db.execute("pragma journal_mode = wal")
         db.execute("pragma synchronous = normal")
+        db.execute(
+            "pragma secure_delete = fast"
+        )  # what goes is overwritten where that costs no further write
         db.execute("pragma foreign_keys = on")
         db.execute(f"pragma journal_size_limit = {WAL_LIMIT_BYTES}")
         db.execute("pragma temp_store = memory")
@@ -176,3 +179,15 @@ def m001_calls(db: sqlite_utils.Database) -> None:
             arrivals blob not null                  -- msgpack
         )""")
     db.execute("create index open_chunks_request on open_chunks (request)")
+
+
+@migrations()
+def m030_keeping(db: sqlite_utils.Database) -> None:
+    db.execute("""
+        alter table requests add column pruned text  -- what retention took: `raw` (the answer as it came), `content` (all text)
+            check (pruned in ('raw', 'content'))""")
+    db.execute("""
+        create table forgotten (                    -- calls that go on after they were forgotten; what still comes is not stored
+            call text primary key,                  -- requests.id
+            run text not null                       -- of the proxy
+        ) without rowid""")
