@@ -122,7 +122,7 @@ def problems(result: Result) -> Iterator[str]:
 
 def _problems_of(row: dict[str, Any], agent: Agent) -> Iterator[str]:
     name = f"call {row['id'][-12:]}"
-    wanted = {
+    wanted: dict[str, Any] = {
         "provider": agent.provider,
         "operation": agent.operation,
         "client": agent.client,
