@@ -68,6 +68,13 @@ TABLES = {
     "bodies": "What was sent and what came back, compressed, with the times at which the pieces arrived. A long body is cut "
     "into parts. `kind` `messages` is what was said on a WebSocket, both ways.",
     "events": "What the system did or met: configuration reloaded, a host passed through unseen, part of the record lost.",
+    "messages": "The parts of requests (messages, system prompts, tool definitions, long values), each stored once.",
+    "nodes": "The tree: a conversation up to and including a message.",
+    "envelopes": "What holds the parts of a request together: parameters, order of keys. Equal ones are stored once.",
+    "envelope_parts": "Which parts an envelope holds, beside the messages of the conversation.",
+    "sessions": "Conversations and agent runs.",
+    "turns": "Where a request stands in the tree and in its session, and how it came to be there.",
+    "tree_backlog": "What an older version stored whole and the worker has yet to move into the tree.",
     "journal_positions": "How far each segment of the journal is stored.",
     "open_calls": "What the worker knows of calls that have not ended.",
     "open_chunks": "What has arrived of their answers.",
@@ -75,7 +82,7 @@ TABLES = {
 }
 
 # Tables in which the worker keeps its place; nobody else should need them.
-INTERNAL = ("journal_positions", "open_calls", "open_chunks", "forgotten")
+INTERNAL = ("tree_backlog", "journal_positions", "open_calls", "open_chunks", "forgotten")
 
 
 def config() -> str:

@@ -182,6 +182,89 @@ def m001_calls(db: sqlite_utils.Database) -> None:
 
 
 @migrations()
+def m010_message_tree(db: sqlite_utils.Database) -> None:
+    db.execute("""
+        create table messages (                     -- parts of requests, each once
+            id integer primary key,
+            hash blob not null unique,              -- of kind and canonical JSON: see intelligence/store/tree.py
+            kind text not null check (kind in ('message', 'system', 'tool', 'value')),
+            role text,
+            bytes integer not null,                 -- of its JSON
+            data blob not null,                     -- its JSON, zstd
+            text text,                              -- its words
+            meaning blob,                           -- hash of what it says, whatever shape it came in; NULL: nothing
+            first_request integer not null          -- requests.seq of the first that held it
+        )""")
+    db.execute("""
+        create table nodes (                        -- a conversation up to and including a message
+            id integer primary key,
+            parent integer not null,                -- nodes.id; 0: it begins the conversation
+            message integer not null,               -- messages.id
+            unique (parent, message)
+        )""")
+    db.execute("""
+        create table envelopes (                    -- what holds the parts of a request together
+            id integer primary key,
+            hash blob not null unique,
+            data blob not null                      -- msgpack: see intelligence/store/tree_rows.py
+        )""")
+    db.execute("""
+        create table envelope_parts (
+            envelope integer not null references envelopes (id) on delete cascade,
+            message integer not null,               -- messages.id
+            primary key (envelope, message)
+        ) without rowid""")
+    db.execute("""
+        create table sessions (
+            seq integer primary key,
+            id text not null unique,                -- that of its first request
+            parent integer,                         -- sessions.seq of the one that started it as a sub-agent
+            title text,                             -- from the first words of the user
+            user text,
+            client text,
+            client_version text,
+            client_session text,                    -- the client's own id for it
+            working_folder text,                    -- as the prompt states it
+            repository text,
+            started_at integer not null,            -- Unix ms
+            last_at integer not null,               -- when its last request began
+            requests integer not null,
+            last_request integer not null,          -- requests.seq
+            scope blob not null                     -- hash of user and client
+        )""")
+    db.execute("create index sessions_scope on sessions (scope, last_at)")
+    db.execute("create index sessions_started_at on sessions (started_at)")
+    db.execute("""create index sessions_client_session on sessions (client_session)
+        where client_session is not null""")
+    db.execute("""
+        create table turns (                        -- where a request stands in the tree, and in its session
+            request integer primary key references requests (seq) on delete cascade,
+            session integer references sessions (seq) on delete set null,
+            link text check (link in
+                ('start', 'continue', 'retry', 'edit', 'fork', 'subagent', 'compaction')),
+            parent integer,                         -- requests.seq of the one it goes on from
+            tip integer,                            -- nodes.id of its last message
+            envelope integer,                       -- envelopes.id; NULL: the body is in bodies as it came
+            marks blob,                             -- JSON: [index of message, marks] each: see intelligence/store/tree.py
+            thread blob,                            -- hash of all it says
+            system blob,                            -- hash of its system prompt
+            answer blob,                            -- hash of what was answered
+            state text,                             -- how it ended
+            claimed integer not null default 0,     -- another request goes on from its answer
+            response_id text                        -- the provider's
+        )""")
+    db.execute("create index turns_session on turns (session)")
+    db.execute("create index turns_thread on turns (thread, answer)")
+    db.execute("create index turns_response_id on turns (response_id) where response_id is not null")
+    db.execute("""
+        create table tree_backlog (                 -- requests of before the tree, whose bodies are still to be moved into it
+            next integer not null,
+            until integer not null
+        )""")
+    db.execute("insert into tree_backlog select 1, max(seq) from requests having max(seq) is not null")
+
+
+@migrations()
 def m030_keeping(db: sqlite_utils.Database) -> None:
     db.execute("""
         alter table requests add column pruned text  -- what retention took: `raw` (the answer as it came), `content` (all text)
