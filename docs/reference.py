@@ -211,6 +211,11 @@ def client_variables() -> str:
             "these add to a client's list of CAs",
         ),
         ("`NODE_USE_ENV_PROXY`", "`1`", "without it Node's own `fetch` passes the proxy by"),
+        (
+            "`NODE_OPTIONS`",
+            "your own, and `--require` of a file of ours",
+            "the same for a Node before 24 (22.21), which does not know that variable",
+        ),
         (f"`{env.REPLACED}`", "JSON", "what the others were before, for `llmitm env --unset`"),
     ]
     return "\n".join(_table(("variable", "value", "why"), rows))

@@ -31,7 +31,10 @@ WHOLE_STORES = (
 )
 # These add to it.
 ADDED_CAS = ("NODE_EXTRA_CA_CERTS", "DENO_CERT")
-VARIABLES = (*PROXIES, *NO_PROXIES, *WHOLE_STORES, *ADDED_CAS, "NODE_USE_ENV_PROXY")
+# Node's own fetch heeds the proxy variables with this from Node 24 (22.21) on; in an older one the preloaded file sees to it.
+NODE_PROXIES = ("NODE_USE_ENV_PROXY", "NODE_OPTIONS")
+NODE_PRELOAD = Path(__file__).with_name("node_proxy.cjs")
+VARIABLES = (*PROXIES, *NO_PROXIES, *WHOLE_STORES, *ADDED_CAS, *NODE_PROXIES)
 # JSON of what the variables were before; null for one that was not set. (Not `LLMITM_…`: those are settings.)
 REPLACED = "_LLMITM_REPLACED"
 
@@ -57,6 +60,7 @@ def client_variables(
         parts = [theirs[name], ca_file] if name in theirs else [ca_file]
         variables[name] = str(_joined(certs_dir, parts))
     variables["NODE_USE_ENV_PROXY"] = "1"
+    variables["NODE_OPTIONS"] = " ".join(filter(None, [env.get("NODE_OPTIONS"), _preload(NODE_PRELOAD)]))
     variables[REPLACED] = json.dumps({name: env.get(name) for name in variables})
     return variables
 
@@ -101,6 +105,11 @@ def is_ours(proxy_url: str, ours: Iterable[str]) -> bool:
     except ValueError:  # no port number
         return False
     return address.replace("localhost:", "127.0.0.1:") in ours
+
+
+def _preload(file: Path) -> str:
+    path = str(file).replace("\\", "\\\\").replace('"', '\\"')
+    return f'--require "{path}"'
 
 
 def _is_file(name: str | None) -> bool:

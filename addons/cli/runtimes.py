@@ -35,19 +35,6 @@ fetch({json.dumps(URL)}, {{method: "POST", headers: {{"content-type": "applicati
   .catch(error => {{ console.error(String(error.cause || error)); process.exit(1) }})
 """
 
-# Node before 22.21 has no proxy of its own in fetch: this asks by hand, as clients do that read HTTPS_PROXY themselves.
-_NODE_CONNECT = f"""
-const proxy = new URL(process.env.HTTPS_PROXY), target = new URL({json.dumps(URL)}), body = {json.dumps(BODY)}
-const fail = error => {{ console.error(String(error)); process.exit(1) }}
-require("http").request({{host: proxy.hostname, port: proxy.port, method: "CONNECT", path: target.host + ":443"}})
-  .on("connect", (answer, socket) => {{
-    const options = {{method: "POST", headers: {{host: target.host, "content-type": "application/json",
-      "content-length": Buffer.byteLength(body)}}, path: target.pathname,
-      createConnection: () => require("tls").connect({{socket, servername: target.hostname}}).on("error", fail)}}
-    require("https").request(options, answer => answer.pipe(process.stdout)).on("error", fail).end(body)
-  }}).on("error", fail).end()
-"""
-
 _GO = f"""
 package main
 
@@ -80,24 +67,8 @@ def _check_node(env: Mapping[str, str]) -> Check:
     if node is None:
         return Check("Node", "skipped", "not found")
     version = subprocess.run([node, "--version"], capture_output=True, text=True, check=False).stdout.strip()
-    if not has_env_proxy(version):
-        problem = _problem([node, "-e", _NODE_CONNECT], env)
-        if problem is None:
-            return Check(
-                "Node",
-                "warning",
-                f"trusts the CA, but fetch of Node {version} passes the proxy by: SDKs that use it are not recorded",
-                "use Node 24 (or 22.21) or newer",
-            )
-    else:
-        problem = _problem([node, "-e", _NODE_FETCH], env)
+    problem = _problem([node, "-e", _NODE_FETCH], env)
     return _verdict(f"Node {version}", node, problem, "NODE_EXTRA_CA_CERTS")
-
-
-def has_env_proxy(version: str) -> bool:
-    """Whether this Node's own fetch heeds `NODE_USE_ENV_PROXY`."""
-    numbers = tuple(map(int, re.findall(r"\d+", version)[:2]))
-    return numbers >= (24, 0) or (22, 21) <= numbers < (23, 0)
 
 
 def _check_curl(env: Mapping[str, str]) -> Check:

@@ -17,7 +17,6 @@ from pathlib import Path
 import platformdirs
 import pytest
 
-from addons.cli.runtimes import has_env_proxy
 from tests.e2e.clients import TOOL, Ask, Rig, Seen, check, check_all, recorded, unavailable
 
 SOURCE = Path(__file__).parents[1] / "node"
@@ -66,17 +65,10 @@ def rig(packages: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ri
         yield rig
 
 
-@pytest.fixture(scope="session")
-def options(node: str) -> dict[str, str]:
-    """What this Node needs besides the variables of `llmitm exec`."""
-    version = subprocess.run([node, "--version"], capture_output=True, text=True, check=True).stdout
-    return {} if has_env_proxy(version) else {"NODE_OPTIONS": f'--require "{SOURCE / "env_proxy.cjs"}"'}
-
-
 @pytest.fixture
-def run(rig: Rig, node: str, packages: Path, options: dict[str, str]):
+def run(rig: Rig, node: str, packages: Path):
     def run(name: str, asks: Sequence[Ask]) -> list[Seen]:
-        return rig.run([node, packages / name], asks, **options)
+        return rig.run([node, packages / name], asks)
 
     return run
 

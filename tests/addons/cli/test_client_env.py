@@ -6,6 +6,7 @@ import httpx
 import pytest
 
 from addons.cli.client_env import (
+    NODE_PRELOAD,
     REPLACED,
     VARIABLES,
     WHOLE_STORES,
@@ -35,6 +36,13 @@ def test_every_variable_is_set(certs):
     assert {variables[name] for name in WHOLE_STORES} == {str(certs / "bundle.pem")}
     assert variables["NODE_EXTRA_CA_CERTS"] == str(certs / "mitmproxy-ca-cert.pem")
     assert variables["NODE_USE_ENV_PROXY"] == "1"
+    assert variables["NODE_OPTIONS"] == f'--require "{NODE_PRELOAD}"' and NODE_PRELOAD.is_file()
+
+
+def test_node_options_of_the_users_stay_in_front(certs):
+    variables = client_variables(OURS, certs, {"NODE_OPTIONS": "--max-old-space-size=4096"})
+    assert variables["NODE_OPTIONS"].startswith("--max-old-space-size=4096 --require ")
+    assert original({**variables})["NODE_OPTIONS"] == "--max-old-space-size=4096"
 
 
 def test_a_ca_file_of_the_users_is_joined_with_ours(certs, tmp_path):

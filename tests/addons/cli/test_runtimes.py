@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from addons.cli.runtimes import WORD, check_runtimes, has_env_proxy
+from addons.cli.runtimes import WORD, check_runtimes
 
 
 @pytest.mark.parametrize(
@@ -27,19 +27,3 @@ def test_a_runtime_that_does_not_trust_us(tmp_path, complaint, fix):
     assert checks["Python"].state == "ok"
     assert checks["Node"].state == "skipped"
     assert (checks["Go"].state, checks["Go"].detail) == ("broken", f"{tmp_path}/go: exit code 0")
-
-
-@pytest.mark.parametrize(
-    ("version", "has"),
-    [
-        ("v24.0.0", True),
-        ("v25.1.0", True),
-        ("v22.21.0", True),
-        ("v22.20.0", False),
-        ("v23.9.0", False),
-        ("v20.20.2", False),
-        ("", False),
-    ],
-)
-def test_node_versions(version, has):
-    assert has_env_proxy(version) == has

@@ -1,5 +1,5 @@
 // Makes the fetch of a Node that has no proxy of its own (before 22.21, and 23) heed HTTPS_PROXY, HTTP_PROXY and NO_PROXY, without
-// a change to the program:  NODE_OPTIONS="--require …/env_proxy.cjs" node program.mjs
+// a change to the program:  NODE_OPTIONS="--require …/node_proxy.cjs" node program.mjs
 //
 // Node's fetch takes its connections from one dispatcher, known by a global symbol. Its class is not exported, but the
 // dispatcher in place has it as constructor: a second one of that class, whose sockets come through the proxy by CONNECT, is put there.
