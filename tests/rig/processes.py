@@ -116,7 +116,8 @@ class Process:
 def environment(folder: Path, **settings: Any) -> dict[str, str]:
     """This environment without settings of its own, data and certificates under `folder`."""
     config = folder / "mitm.toml"
-    config.touch()
+    if not config.exists():
+        config.touch()  # a new time would have a running proxy read it again
     kept = ("LLMITM_", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY")
     env = {n: v for n, v in os.environ.items() if not n.upper().startswith(kept)}
     env["LLMITM_CONFIG"] = str(config)
