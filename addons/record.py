@@ -6,21 +6,18 @@ here costs the record, never the traffic: the stream tap catches everything and 
 
 from __future__ import annotations
 
-import hashlib
 import logging
 from collections.abc import Callable, Iterable
 
 from mitmproxy import connection, http
 
 from addons.call import Call, call_of
-from intelligence.store.journal import EndHead, Headers, MessageHead, RequestHead, ResponseHead
+from intelligence.store.journal import EndHead, MessageHead, RequestHead, ResponseHead
 from intelligence.store.journal_writer import JournalWriter
 from intelligence.wire.credentials import Redactor
-from intelligence.wire.encoding import decode_body
+from intelligence.wire.recorded import strip_body, strip_request, without_encoding
 
 logger = logging.getLogger(__name__)
-
-MAX_BODY_BYTES = 64 * 1024 * 1024
 
 Tap = Callable[[bytes], bytes | Iterable[bytes]]
 
@@ -51,12 +48,7 @@ class Record:
 
     def _request(self, flow: http.HTTPFlow, call: Call, body: bytes) -> None:
         head = call.head or self._bare_head(flow, call)
-        decoded = decode_body(call.encoding, body, MAX_BODY_BYTES) if call.encoding else body
-        stripped = self.redactor.strip_body(decoded, call.conversation)
-        if stripped is not None:
-            head.body_redacted, head.body_sha256 = True, hashlib.sha256(body).hexdigest()
-            head.headers = _without_encoding(head.headers)
-            body = stripped
+        body = strip_request(self.redactor, head, call.encoding, body, call.conversation)
         call.recorded = self.journal.request(call.id, head, body)
         if flow.id not in self.open:
             self.calls += 1
@@ -128,11 +120,10 @@ class Record:
     def _whole(self, call: Call, response: http.Response) -> None:
         """An answer that was not streamed: made by an addon, or held."""
         head, body = self._response_head(response), response.raw_content or b""
-        encoding = response.headers.get("content-encoding")
-        stripped = self.redactor.strip_body(decode_body(encoding, body, MAX_BODY_BYTES) if encoding else body)
+        stripped = strip_body(self.redactor, response.headers.get("content-encoding"), body)
         if stripped is not None:
             head.body_redacted = True
-            head.headers = _without_encoding(head.headers)
+            head.headers = without_encoding(head.headers)
             body = stripped
         self.journal.response(call.id, head)
         if body:
@@ -213,10 +204,6 @@ def _client_left(message: str, client: connection.Client) -> bool:
         message.startswith(("Client disconnected", "stream reset by client", "stream closed by client"))
         or not client.connected
     )
-
-
-def _without_encoding(headers: Headers) -> Headers:
-    return [(name, value) for name, value in headers if name.lower() != "content-encoding"]
 
 
 def _ms(start: float | None, end: float | None) -> float | None:

@@ -172,6 +172,7 @@ def end(call: Call, head: EndHead | None, t_us: int, pieces: Iterable[Piece]) ->
     """The end of a call: of its `END` frame, or (`head` is None) of the run without one. `pieces`: the whole answer."""
     reading = _read_answer(call, pieces) if call.response and not call.is_socket else Reading()
     status_code = call.response.status_code if call.response else None
+    untimed = head is not None and head.untimed
     idle = call.is_socket and head is not None and head.cause == "client_left"  # it asked for nothing
     result = outcome(
         EndHead("complete") if idle else head,
@@ -188,9 +189,9 @@ def end(call: Call, head: EndHead | None, t_us: int, pieces: Iterable[Piece]) ->
         "tls_ms": head.tls_ms if head else None,
         "request_ms": head.request_ms if head else None,
         "close_code": head.close_code if head else None,
-        "ttft_ms": None if reading.ttft_us is None else reading.ttft_us / 1000,
+        "ttft_ms": None if reading.ttft_us is None or untimed else reading.ttft_us / 1000,
         "duration_ms": call.elapsed_us(t_us) / 1000,
-        "chunks": call.chunks,
+        "chunks": None if untimed else call.chunks,
         "body_bytes": call.body_bytes,
     }
     return Ended(result.state, row, reading.problem)

@@ -112,6 +112,7 @@ class EndHead(msgspec.Struct, omit_defaults=True):
     tls_ms: float | None = None
     request_ms: float | None = None
     close_code: int | None = None  # WebSocket
+    untimed: bool = False  # when the pieces of the answer came is not known: the call was recorded elsewhere
 
 
 class EventHead(msgspec.Struct, omit_defaults=True):

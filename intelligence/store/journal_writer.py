@@ -58,7 +58,7 @@ def _sound(value: Any) -> Any:
 
 class JournalWriter:
     """Appends frames for one proxy run. No method raises for a full or broken disk; each returns whether its frame was
-    written."""
+    written. `t_us` is for calls that were recorded elsewhere and keep their times; else it is now."""
 
     MAX_DROPPED_CALLS = 1000
 
@@ -100,22 +100,27 @@ class JournalWriter:
         self.segment += 1
         self._fd, self._size, self._marker = fd, size, marker
 
-    def request(self, call: bytes, head: RequestHead, body: bytes) -> bool:
+    @property
+    def size(self) -> int:
+        """Bytes in the segment that is being written."""
+        return self._size
+
+    def request(self, call: bytes, head: RequestHead, body: bytes, t_us: int | None = None) -> bool:
         packed = _encode(head)
-        return self._append(Kind.REQUEST, call, [U32.pack(len(packed)), packed, body])
+        return self._append(Kind.REQUEST, call, [U32.pack(len(packed)), packed, body], t_us)
 
-    def response(self, call: bytes, head: ResponseHead) -> bool:
-        return self._append(Kind.RESPONSE, call, [_encode(head)])
+    def response(self, call: bytes, head: ResponseHead, t_us: int | None = None) -> bool:
+        return self._append(Kind.RESPONSE, call, [_encode(head)], t_us)
 
-    def chunk(self, call: bytes, data: bytes) -> bool:
-        return self._append(Kind.CHUNK, call, [data])
+    def chunk(self, call: bytes, data: bytes, t_us: int | None = None) -> bool:
+        return self._append(Kind.CHUNK, call, [data], t_us)
 
-    def message(self, call: bytes, head: MessageHead, data: bytes) -> bool:
+    def message(self, call: bytes, head: MessageHead, data: bytes, t_us: int | None = None) -> bool:
         packed = _encode(head)
-        return self._append(Kind.MESSAGE, call, [U32.pack(len(packed)), packed, data])
+        return self._append(Kind.MESSAGE, call, [U32.pack(len(packed)), packed, data], t_us)
 
-    def end(self, call: bytes, head: EndHead) -> bool:
-        return self._append(Kind.END, call, [_encode(head)])
+    def end(self, call: bytes, head: EndHead, t_us: int | None = None) -> bool:
+        return self._append(Kind.END, call, [_encode(head)], t_us)
 
     def event(
         self, kind: str, message: str, data: dict[str, Any] | None = None, call: bytes = NO_CALL
@@ -129,18 +134,18 @@ class JournalWriter:
             os.close(self._fd)
             self._fd = -1
 
-    def _append(self, kind: Kind, call: bytes, body: list[bytes]) -> bool:
-        frame = frame_bytes(self._marker, kind, call, body)
+    def _append(self, kind: Kind, call: bytes, body: list[bytes], t_us: int | None = None) -> bool:
+        frame = frame_bytes(self._marker, kind, call, body, t_us)
         try:
             if self._spoilt:
                 self._replace()
-                frame = frame_bytes(self._marker, kind, call, body)
+                frame = frame_bytes(self._marker, kind, call, body, t_us)
             if self._unreported.frames or self._late_ends:
                 self._catch_up()
             self._write(frame)
         except OSError as e:
             if kind is Kind.END and len(self._late_ends) < self.MAX_DROPPED_CALLS:
-                self._late_ends.append((call, body, time.time_ns() // 1000))
+                self._late_ends.append((call, body, t_us or time.time_ns() // 1000))
             else:
                 self._drop(call, sum(map(len, frame)), str(e))
             return False
