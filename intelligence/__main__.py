@@ -41,7 +41,9 @@ def main(arguments: list[str] | None = None) -> int:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
     try:
-        Worker(config.data_dir, stop, drain=options.drain).run()
+        Worker(
+            config.data_dir, stop, drain=options.drain, store=None if options.drain else config.store
+        ).run()
     except (WorkerError, AlreadyRunning, SchemaError, OSError) as e:
         log.error("%s", e)
         return 1

@@ -98,6 +98,14 @@ class Drain:
         self._commit(batch)
         return frames
 
+    @property
+    def positions(self) -> dict[str, int]:
+        """Of each segment, how far it is stored."""
+        return dict(self._committed)
+
+    def swept(self) -> None:
+        """Rows of the message tree went: what is remembered of it may be wrong."""
+
     def abandon(self) -> None:
         """Calls whose run left no segment behind (someone removed it) will never end: they are interrupted."""
         batch = Batch()
@@ -179,6 +187,8 @@ class Drain:
     def _drops(self, batch: Batch, run: str, frame: Frame) -> None:
         drops = _drops_head(frame.body)
         message = f"{drops.frames} frames ({drops.bytes} bytes) could not be written: {drops.reason}"
+        if not drops.frames:  # imported
+            message = f"part of the call is not in its source: {drops.reason}"
         log.warning("run %s: %s", run, message)
         data = {"frames": drops.frames, "bytes": drops.bytes, "calls": [id_text(raw) for raw in drops.calls]}
         batch.event("journal_dropped", message, data, run=run, t_us=frame.t_us, call=None)

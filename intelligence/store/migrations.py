@@ -19,7 +19,7 @@ from pathlib import Path
 import sqlite_utils
 from sqlite_utils.migrations import Migrations
 
-from intelligence.store import views
+from intelligence.store import backup, views
 
 migrations = Migrations("traffic")
 
@@ -39,17 +39,16 @@ def open_database(path: Path) -> sqlite3.Connection:
         os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
     db = sqlite3.connect(path, isolation_level=None, timeout=10)
     try:
-        _refuse_newer(db, path)
+        refuse_newer(db, path)
         db.execute("pragma auto_vacuum = incremental")  # no effect unless the file is new
         db.execute("pragma journal_mode = wal")
         db.execute("pragma synchronous = normal")
-        db.execute(
-            "pragma secure_delete = fast"
-        )  # what goes is overwritten where that costs no further write
+        # What goes is overwritten where that costs no further write.
+        db.execute("pragma secure_delete = fast")
         db.execute("pragma foreign_keys = on")
         db.execute(f"pragma journal_size_limit = {WAL_LIMIT_BYTES}")
         db.execute("pragma temp_store = memory")
-        migrations.apply(sqlite_utils.Database(db))
+        _migrate(db, path)
         views.refresh(db)
     except BaseException:
         db.close()
@@ -57,7 +56,21 @@ def open_database(path: Path) -> sqlite3.Connection:
     return db
 
 
-def _refuse_newer(db: sqlite3.Connection, path: Path) -> None:
+def _migrate(db: sqlite3.Connection, path: Path) -> None:
+    """A database that holds something is copied before it is changed."""
+    wrapped = sqlite_utils.Database(db)
+    pending = migrations.pending(wrapped)
+    if pending and migrations.applied(wrapped) and db.execute("select 1 from requests").fetchone():
+        try:
+            backup.make(path, "migration")
+        except backup.BackupError as e:
+            raise SchemaError(f"{path} must be backed up before it is brought up to date: {e}") from None
+        backup.rotate(path.parent, "migration", backup.MIGRATIONS_KEPT)
+    migrations.apply(wrapped)
+
+
+def refuse_newer(db: sqlite3.Connection, path: Path) -> None:
+    """Raises `SchemaError`."""
     known = {step.name for step in migrations.pending(sqlite_utils.Database(memory=True))}
     applied = {step.name for step in migrations.applied(sqlite_utils.Database(db))}
     if newer := sorted(applied - known):
@@ -274,3 +287,12 @@ def m030_keeping(db: sqlite_utils.Database) -> None:
             call text primary key,                  -- requests.id
             run text not null                       -- of the proxy
         ) without rowid""")
+
+
+@migrations()
+def m031_sweep(db: sqlite_utils.Database) -> None:
+    """To find what nothing refers to any more."""
+    db.execute("create index turns_tip on turns (tip) where tip is not null")
+    db.execute("create index turns_envelope on turns (envelope) where envelope is not null")
+    db.execute("create index envelope_parts_message on envelope_parts (message)")
+    db.execute("create index nodes_message on nodes (message)")

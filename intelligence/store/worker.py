@@ -18,7 +18,9 @@ from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
+from intelligence.config import Store
 from intelligence.store.drain import Drain
+from intelligence.store.keeping import Keeping
 from intelligence.store.migrations import open_database
 from intelligence.store.status import ProcessStatus, journal_lag
 
@@ -56,11 +58,15 @@ def sole_writer(data_dir: Path) -> Iterator[None]:
 
 
 class Worker:
-    def __init__(self, data_dir: Path, stop: threading.Event, *, drain: bool = False) -> None:
-        """`drain`: end when everything that proxies have written is stored."""
+    def __init__(
+        self, data_dir: Path, stop: threading.Event, *, drain: bool = False, store: Store | None = None
+    ) -> None:
+        """`drain`: end when everything that proxies have written is stored. `store`: also do what `keeping` does."""
         self._data_dir = data_dir
         self._stop = stop
         self._drain_only = drain
+        self._store = store
+        self._keeping: Keeping | None = None
         self._stop_by: float | None = None
         self._failing_since: float | None = None
         self._stored = 0
@@ -69,18 +75,25 @@ class Worker:
     def run(self) -> None:
         """Until `stop` is set, or drained. Raises `WorkerError`, `SchemaError`, `AlreadyRunning`, `OSError`."""
         with sole_writer(self._data_dir), ProcessStatus(self._data_dir, "worker", {}) as status:
+            if self._store:
+                self._keeping = Keeping(self._store, self._stop.is_set)
             while True:
                 try:
-                    self._follow(status)
-                    return
+                    if not self._follow(status):
+                        return
+                    continue
                 except sqlite3.Error as e:
                     # Nothing of the failed step was committed; a new Drain reads it again.
                     self._failed(e)
+                finally:
+                    if self._keeping and not self._stop.is_set():
+                        self._keeping.between()
                 if self._stop.is_set() and not self._time_left():
                     return
                 time.sleep(RETRY_SECONDS) if self._stop.is_set() else self._stop.wait(RETRY_SECONDS)
 
-    def _follow(self, status: ProcessStatus) -> None:
+    def _follow(self, status: ProcessStatus) -> bool:
+        """Whether to go on, with the database opened anew."""
         journal = self._data_dir / "journal"
         journal.mkdir(mode=0o700, exist_ok=True)
         with (
@@ -89,12 +102,14 @@ class Worker:
         ):
             drain.abandon()
             try:
-                self._steps(db, drain, status)
+                again = self._steps(db, drain, status)
             finally:
                 self._stored += drain.stored
-            _checkpoint(db)
+            if not again:
+                _checkpoint(db)
+            return again
 
-    def _steps(self, db: sqlite3.Connection, drain: Drain, status: ProcessStatus) -> None:
+    def _steps(self, db: sqlite3.Connection, drain: Drain, status: ProcessStatus) -> bool:
         busy_at, quiet = time.monotonic(), False
         while True:
             began = time.monotonic()
@@ -106,14 +121,17 @@ class Worker:
                 self._told_at = began
             if stopping or self._drain_only:
                 if not frames or (stopping and not self._time_left()):
-                    return
+                    return False
                 continue
+            if self._keeping and self._keeping.turn(db, drain):
+                return True
             if frames:
                 busy_at, quiet = began, False
             elif not quiet and began - busy_at > QUIET_SECONDS:
                 _checkpoint(db)
                 quiet = True
-            self._stop.wait(max(began + STEP_SECONDS - time.monotonic(), 0))
+            if not (self._keeping and self._keeping.busy):
+                self._stop.wait(max(began + STEP_SECONDS - time.monotonic(), 0))
 
     def _time_left(self) -> bool:
         """Asked after the order to stop."""
