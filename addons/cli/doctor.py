@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import click
 
@@ -28,6 +28,7 @@ from addons.cli.private_proxy import private_proxy
 from addons.cli.runtimes import URL, check_runtimes
 from addons.cli.settle import settle
 from intelligence.config import Config, ConfigError, load_config
+from intelligence.store import check as record
 
 if TYPE_CHECKING:
     import httpx
@@ -44,27 +45,36 @@ MARKS = {
 
 
 @click.command()
+@click.option("--db", "database", is_flag=True, help="Look whether the record itself is sound, instead.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object, for scripts.")
-def command(as_json: bool) -> None:
+def command(database: bool, as_json: bool) -> None:
     """Prove that recording works: configuration, files, ports, a real call through a proxy of its own to the offline
     provider (streamed and not), the record of it, and the trust of each runtime found: Python, Node, curl, Go. Exit code 1 if
     a link is broken. Needs no network.
 
+    With --db: the database's pages, keys and views, every body and message against its hash, rows that nothing refers to, the
+    journal against what is stored of it. May run beside the worker; a large record takes minutes.
+
     \b
     Example:
       llmitm doctor
+      llmitm doctor --db
       llmitm doctor --json | jq '.checks[] | select(.state == "broken")'
     """
     if as_json:
-        checks = list(examine())
+        checks = list(examine_database() if database else examine())
         ok = not any(check.state == "broken" for check in checks)
         click.echo(json.dumps({"ok": ok, "checks": [asdict(check) for check in checks]}, indent=2))
     else:
-        ok = _show(examine())
+        ok = _show(examine_database(), "The record is sound.") if database else _show(examine(), _works())
     sys.exit(0 if ok else 1)
 
 
-def _show(checks: Iterator[Check]) -> bool:
+def _works() -> str:
+    return f"Recording works. Try: {suite.program()} exec -- claude"
+
+
+def _show(checks: Iterator[Check], well: str) -> bool:
     from rich.console import Console
     from rich.markup import escape
     from rich.table import Table
@@ -85,7 +95,7 @@ def _show(checks: Iterator[Check]) -> bool:
     if broken:
         console.print(f"\n[red]Broken: {escape(', '.join(broken))}[/]")
     else:
-        console.print(f"\n[green]Recording works.[/] Try: {suite.program()} exec -- claude")
+        console.print(f"\n[green]{escape(well)}[/]")
     return not broken
 
 
@@ -105,6 +115,17 @@ def examine() -> Iterator[Check]:
                 return
     with tempfile.TemporaryDirectory(prefix="llmitm-doctor-") as folder:
         yield from _examine_calls(config, Path(folder))
+
+
+def examine_database() -> Iterator[Check]:
+    try:
+        data_dir = load_config().data_dir
+    except ConfigError as e:
+        yield Check("configuration", "broken", str(e), "correct it there")
+        return
+    for found in record.check(data_dir):
+        state: Literal["ok", "broken"] = "broken" if found.problem else "ok"
+        yield Check(found.name, state, found.problem or found.detail, found.fix)
 
 
 def _examine_calls(config: Config, data_dir: Path) -> Iterator[Check]:

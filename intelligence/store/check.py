@@ -1,0 +1,222 @@
+"""Is `traffic.db` sound? Everything that can be derived again is derived again and compared. Reads one snapshot, writes nothing,
+and may run beside the worker; a large record takes minutes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import sqlite3
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+
+import zstandard
+
+from intelligence.store import bodies, queries, views
+from intelligence.store.journal_reader import JournalError, SegmentReader, is_live
+from intelligence.store.migrations import SchemaError, refuse_newer
+from intelligence.store.tree import key_of
+
+SHOWN = 3
+RESTORE = "put a backup in its place: `llmitm restore` with the newest file of data/backups"
+REPORT = "the record is readable; please report this with the output of `llmitm doctor --db --json`"
+
+# Rows that point at nothing, or that nothing points at. Each says what it found.
+ORPHANS = {
+    "an answer without its call": "select request from responses where request not in (select seq from requests)",
+    "a body without its call": "select id from bodies where request not in (select seq from requests)",
+    "a waiting piece of a call that is over": """
+        select c.id from open_chunks c where c.request not in (select request from open_calls)""",
+    "a pending call that nobody waits for": """
+        select id from requests where state = 'pending' and substr(id, 1, 36) not in
+            (select q.id from open_calls o join requests q on q.seq = o.request)""",
+    "a turn whose last message is not there": """
+        select request from turns where tip > 0 and tip not in (select id from nodes)""",
+    "a turn whose envelope is not there": """
+        select request from turns where envelope is not null and envelope not in (select id from envelopes)""",
+    "a step of a conversation without the one before": """
+        select id from nodes where parent > 0 and parent not in (select id from nodes)""",
+    "a step of a conversation without its message": """
+        select id from nodes where message not in (select id from messages)""",
+    "an envelope without a part": """
+        select envelope from envelope_parts where message not in (select id from messages)""",
+    "a conversation that no call ends at": """
+        select id from nodes n where not exists (select 1 from nodes c where c.parent = n.id)
+            and not exists (select 1 from turns where tip = n.id)""",
+    "an envelope of no call": """
+        select id from envelopes where id not in (select envelope from turns where envelope is not null)""",
+    "a message of no call": """
+        select id from messages where id not in (select message from nodes)
+            and id not in (select message from envelope_parts)""",
+    "a session without a call": "select id from sessions where seq not in (select session from turns where session is not null)",
+}
+BODIES = "select id, request, kind, part, bytes, data, arrivals from bodies order by request, kind, part"
+HASH = """
+select id, body_sha256 from requests where seq = ? and body_sha256 is not null and not body_redacted
+    and not truncated and not websocket"""
+MESSAGES = "select id, hash, kind, bytes, data from messages"
+SEARCH = "select name from sqlite_schema where type = 'table' and sql like 'create virtual table%using fts5%'"
+
+
+@dataclass(frozen=True)
+class Finding:
+    """`problem` is None where all is well; `detail` then says what was looked at."""
+
+    name: str
+    detail: str
+    problem: str | None = None
+    fix: str = ""
+
+
+def check(data_dir: Path) -> Iterator[Finding]:
+    """Each as soon as it is known; ends early when the file cannot be read any further."""
+    database = data_dir / "traffic.db"
+    if not database.exists():
+        yield Finding("database", f"{database} is not there: nothing was recorded yet")
+        return
+    try:
+        with closing(queries.connect(database, timeout_seconds=30)) as db:
+            db.row_factory = None
+            db.execute("begin")
+            refuse_newer(db, database)
+            for name, look, fix in CHECKS:
+                yield _found(name, look(db, data_dir), fix)
+    except SchemaError as e:
+        yield Finding("schema", "", str(e), "upgrade llmitm")
+    except sqlite3.DatabaseError as e:
+        yield Finding("database", "", f"{database} cannot be read: {e}", RESTORE)
+
+
+def _found(name: str, look: Iterator[str], fix: str) -> Finding:
+    """`look` gives what is wrong, one line each, and at last what was looked at, after `ok: `."""
+    wrong: list[str] = []
+    count, detail = 0, ""
+    for line in look:
+        if line.startswith("ok: "):
+            detail = line.removeprefix("ok: ")
+        else:
+            count += 1
+            wrong = [*wrong, line][:SHOWN]
+    more = f" and {count - SHOWN:,} more" if count > SHOWN else ""
+    return Finding(name, detail, "; ".join(wrong) + more if wrong else None, fix if wrong else "")
+
+
+def _integrity(db: sqlite3.Connection, _: Path) -> Iterator[str]:
+    for (line,) in db.execute("pragma integrity_check"):
+        if line != "ok":
+            yield line
+    (pages,) = db.execute("pragma page_count").fetchone()
+    yield f"ok: {pages:,} pages"
+
+
+def _foreign_keys(db: sqlite3.Connection, _: Path) -> Iterator[str]:
+    for table, row, parent, _number in db.execute("pragma foreign_key_check"):
+        yield f"row {row} of {table} points at a row of {parent} that is not there"
+    yield "ok: every row has what it points at"
+
+
+def _views(db: sqlite3.Connection, _: Path) -> Iterator[str]:
+    there = dict(db.execute("select name, sql from sqlite_schema where type = 'view'").fetchall())
+    wanted = {name: f"CREATE VIEW {name} as {select}" for name, select in views.VIEWS.items()}
+    for name in wanted.keys() | there.keys():
+        if there.get(name) != wanted.get(name):
+            yield f"the view {name} is not this program's"
+    for name in wanted.keys() & there.keys():
+        try:
+            db.execute(f'select * from "{name}" limit 1').fetchall()  # noqa: S608 - a name from the schema
+        except sqlite3.OperationalError as e:
+            yield f"the view {name} cannot be read: {e}"
+    yield f"ok: {', '.join(wanted)}"
+
+
+def _orphans(db: sqlite3.Connection, _: Path) -> Iterator[str]:
+    for what, sql in ORPHANS.items():
+        for (row,) in db.execute(sql):
+            yield f"{what} ({row})"
+    yield "ok: none"
+
+
+def _bodies(db: sqlite3.Connection, _: Path) -> Iterator[str]:
+    """That each can be unpacked, parts follow one another, and a request's hash is that of its bytes."""
+    count, last, next_part, sha = 0, (0, ""), 0, hashlib.sha256()
+    for row_id, request, kind, part, size, data, arrivals in db.execute(BODIES):
+        count += 1
+        if (request, kind) != last:
+            yield from _hash(db, last, sha)
+            last, next_part, sha = (request, kind), 0, hashlib.sha256()
+        if part != next_part:
+            yield f"body {row_id}: part {part} comes where {next_part} should"
+        next_part = part + 1
+        try:
+            plain = bodies.decompress(data)
+            pieces = list(bodies.unpack(plain, bodies.decompress(arrivals))) if arrivals else []
+        except (zstandard.ZstdError, ValueError) as e:
+            yield f"body {row_id} cannot be unpacked: {e}"
+            continue
+        if len(plain) != size or (arrivals and sum(len(piece.data) for piece in pieces) != size):
+            yield f"body {row_id} is {len(plain)} bytes and should be {size}"
+        sha.update(plain)
+    yield from _hash(db, last, sha)
+    yield f"ok: {count:,} unpacked, hashes as recorded"
+
+
+def _hash(db: sqlite3.Connection, body: tuple[int, str], sha: hashlib._Hash) -> Iterator[str]:
+    seq, kind = body
+    if kind == "request" and (row := db.execute(HASH, (seq,)).fetchone()) and row[1] != sha.hexdigest():
+        yield f"the request body of {row[0]} has another hash than was recorded"
+
+
+def _messages(db: sqlite3.Connection, _: Path) -> Iterator[str]:
+    count = 0
+    for row_id, key, kind, size, data in db.execute(MESSAGES):
+        count += 1
+        try:
+            plain = bodies.decompress(data)
+        except zstandard.ZstdError as e:
+            yield f"message {row_id} cannot be unpacked: {e}"
+            continue
+        if len(plain) != size or key_of(kind, plain) != key:
+            yield f"message {row_id} is not what its hash says"
+    yield f"ok: {count:,} unpacked, hashes derived again"
+
+
+def _positions(db: sqlite3.Connection, data_dir: Path) -> Iterator[str]:
+    """Where storing goes on in each segment of the journal must be the border of a frame."""
+    count = 0
+    for name, position in db.execute(queries.POSITIONS).fetchall():
+        path = data_dir / "journal" / name
+        try:
+            reader = SegmentReader(path)
+        except (
+            FileNotFoundError,
+            JournalError,
+        ):  # stored and removed; or damaged at its head, which the worker logs
+            continue
+        with closing(reader):
+            count += 1
+            borders = (frame.end for frame in reader.frames(over=not is_live(path)) if frame.end >= position)
+            if position > reader.start and next(borders, None) != position:
+                yield f"{name}: stored up to {position}, where no frame ends"
+    yield f"ok: {count} segments"
+
+
+def _search(db: sqlite3.Connection, _: Path) -> Iterator[str]:
+    """As many rows in each index as in the table it is about."""
+    names = [name for (name,) in db.execute(SEARCH)]
+    for name in names:
+        db.execute(f'select rowid from "{name}" limit 1').fetchall()  # noqa: S608 - a name from the schema
+    yield f"ok: {', '.join(names) or 'no index'}"
+
+
+Look = Callable[[sqlite3.Connection, Path], Iterator[str]]
+CHECKS: tuple[tuple[str, Look, str], ...] = (
+    ("integrity", _integrity, RESTORE),
+    ("foreign keys", _foreign_keys, RESTORE),
+    ("views", _views, "start the worker once; it puts them right"),
+    ("orphans", _orphans, REPORT),
+    ("bodies", _bodies, RESTORE),
+    ("messages", _messages, RESTORE),
+    ("journal", _positions, REPORT),
+    ("search", _search, REPORT),
+)
