@@ -19,6 +19,9 @@ from intelligence.wire.recorded import strip_body, strip_request, without_encodi
 
 logger = logging.getLogger(__name__)
 
+# How mitmproxy begins to say that it was the client that ended an exchange.
+CLIENT_LEFT = ("Client disconnected", "stream reset by client", "stream closed by client")
+
 Tap = Callable[[bytes], bytes | Iterable[bytes]]
 
 
@@ -182,28 +185,27 @@ class Record:
     ) -> None:
         call.ended = True
         self.open.pop(flow.id, None)
-        server, request = flow.server_conn, flow.request
-        fresh = (
-            server.timestamp_start or 0
-        ) >= request.timestamp_start  # connected for this call, not reused
-        self.journal.end(
-            call.id,
-            EndHead(
-                cause,
-                message,
-                connect_ms=_ms(server.timestamp_start, server.timestamp_tcp_setup) if fresh else None,
-                tls_ms=_ms(server.timestamp_tcp_setup, server.timestamp_tls_setup) if fresh else None,
-                request_ms=_ms(request.timestamp_start, request.timestamp_end),
-                close_code=close_code,
-            ),
-        )
+        self.journal.end(call.id, end_of(flow, cause, message, close_code))
+
+
+def end_of(
+    flow: http.HTTPFlow, cause: str, message: str | None = None, close_code: int | None = None
+) -> EndHead:
+    """How a flow ended, with the times it took to get there."""
+    server, request = flow.server_conn, flow.request
+    fresh = (server.timestamp_start or 0) >= request.timestamp_start  # connected for this call, not reused
+    return EndHead(
+        cause,
+        message,
+        connect_ms=_ms(server.timestamp_start, server.timestamp_tcp_setup) if fresh else None,
+        tls_ms=_ms(server.timestamp_tcp_setup, server.timestamp_tls_setup) if fresh else None,
+        request_ms=_ms(request.timestamp_start, request.timestamp_end),
+        close_code=close_code,
+    )
 
 
 def _client_left(message: str, client: connection.Client) -> bool:
-    return (
-        message.startswith(("Client disconnected", "stream reset by client", "stream closed by client"))
-        or not client.connected
-    )
+    return message.startswith(CLIENT_LEFT) or not client.connected
 
 
 def _ms(start: float | None, end: float | None) -> float | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from addons.cli import child
@@ -16,11 +16,19 @@ from addons.cli.suite import lag, running
 MAX_FAILURES = 3
 
 
-def settle(data_dir: Path, seconds: float, env: Mapping[str, str] | None = None) -> bool:
-    """Whether the journal was stored to its end in time. Raises `click.ClickException` if the database is damaged."""
+def settle(
+    data_dir: Path,
+    seconds: float,
+    env: Mapping[str, str] | None = None,
+    *,
+    stored: Callable[[], bool] | None = None,
+) -> bool:
+    """Whether the journal was stored in time: to its end, or until `stored` says that it is far enough. Raises
+    `click.ClickException` if the database is damaged."""
+    stored = stored or (lambda: not lag(data_dir)[0])
     deadline = time.monotonic() + seconds
     failures = 0
-    while lag(data_dir)[0]:
+    while not stored():
         left = deadline - time.monotonic()
         if left <= 0 or failures == MAX_FAILURES:
             return False

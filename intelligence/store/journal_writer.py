@@ -122,6 +122,10 @@ class JournalWriter:
     def end(self, call: bytes, head: EndHead, t_us: int | None = None) -> bool:
         return self._append(Kind.END, call, [_encode(head)], t_us)
 
+    def missing(self, call: bytes, reason: str, t_us: int | None = None) -> bool:
+        """Part of this call is not here and will not come."""
+        return self._append(Kind.DROPS, call, [_encode(DropsHead(0, 0, reason, [call]))], t_us)
+
     def event(
         self, kind: str, message: str, data: dict[str, Any] | None = None, call: bytes = NO_CALL
     ) -> bool:
