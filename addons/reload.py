@@ -25,6 +25,7 @@ NEEDS_RESTART = {
     "proxy": ("listen_host", "listen_port", "web", "web_port", "web_flows"),
     "certs": ("dir",),
     "store": ("dir", "segment_bytes", "raw_days", "retention_days", "max_bytes", "backups"),
+    "prices": ("models",),
     "log": ("level", "format"),
 }
 

@@ -21,7 +21,7 @@ from pydantic.fields import FieldInfo
 
 from addons.cli import COMMANDS, client_env, group
 from addons.reload import NEEDS_RESTART
-from intelligence.config import SECTIONS, ScopeHost
+from intelligence.config import SECTIONS, ModelPrice, ScopeHost
 from intelligence.store import views
 from intelligence.store.migrations import migrations
 
@@ -137,6 +137,7 @@ def _type_name(annotation: Any) -> str:
         bool: "`true` or `false`",
         Path: "path",
         ScopeHost: "table",
+        ModelPrice: "table",
     }
     return names[annotation]
 

@@ -148,6 +148,35 @@ class Redact(Section):
     json_keys: list[str] = Field([], description="More JSON keys whose string values are never recorded.")
 
 
+class ModelPrice(Section):
+    """What a model costs, in US dollars per million tokens."""
+
+    model: str = Field(description="Glob over the model's name.")
+    provider: str = Field("*", description="Glob over the provider's.")
+    input: Annotated[float, Field(ge=0)] = Field(description="For what is read.")
+    output: Annotated[float, Field(ge=0)] = Field(description="For what is written.")
+    cache_read: Annotated[float, Field(ge=0)] | None = Field(
+        None, description="Of the input, read from the cache; else as `input`."
+    )
+    cache_write: Annotated[float, Field(ge=0)] | None = Field(
+        None, description="Of the input, written to the cache; else as `input`."
+    )
+    reasoning: Annotated[float, Field(ge=0)] | None = Field(
+        None, description="Of the output, reasoning; else as `output`."
+    )
+
+
+class Prices(Section):
+    """What calls cost. List prices come with llmitm; what stands here goes before them."""
+
+    models: list[ModelPrice] = Field(
+        [],
+        description="Your own prices, in US dollars per million tokens; the first that fits counts. "
+        'Tables `{model = "glob", input = 1.5, output = 6}`, and where they differ `provider` (glob), `cache_read`, '
+        "`cache_write`, `reasoning`. Models on your own machine cost nothing only if it is said here.",
+    )
+
+
 class Dashboard(Section):
     host: str = Field(
         "127.0.0.1", description="Address the dashboard listens on. It has no log-in yet: loopback only."
@@ -179,6 +208,7 @@ class Config(Section):
     certs: Certs = Certs()  # type: ignore[call-arg]
     store: Store = Store()  # type: ignore[call-arg]
     redact: Redact = Redact()  # type: ignore[call-arg]
+    prices: Prices = Prices()  # type: ignore[call-arg]
     dashboard: Dashboard = Dashboard()  # type: ignore[call-arg]
     log: Log = Log()  # type: ignore[call-arg]
     path: Path = Field(Path(), exclude=True, description="The file this came from (it may not exist).")

@@ -15,8 +15,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from intelligence.store.bodies import Piece
+from intelligence.store.conversations import response_id
 from intelligence.store.journal import EndHead, Headers, RequestHead, ResponseHead
 from intelligence.store.outcome import outcome
+from intelligence.store.timing import Arrivals
 from intelligence.wire.answer import Answer, AnswerReader, ToolCall
 from intelligence.wire.encoding import decode_body
 from intelligence.wire.request import read_request
@@ -155,6 +157,7 @@ class Ended:
     state: str
     row: Row
     problem: str | None = None
+    response_id: str | None = None
 
 
 @dataclass(slots=True)
@@ -164,8 +167,10 @@ class Reading:
     answer: Answer | None = None
     columns: Row = field(default_factory=dict)
     ttft_us: int | None = None
+    arrivals: Arrivals = field(default_factory=Arrivals)
     whole: bool = True
     problem: str | None = None
+    response_id: str | None = None
 
 
 def end(call: Call, head: EndHead | None, t_us: int, pieces: Iterable[Piece]) -> Ended:
@@ -194,7 +199,7 @@ def end(call: Call, head: EndHead | None, t_us: int, pieces: Iterable[Piece]) ->
         "chunks": None if untimed else call.chunks,
         "body_bytes": call.body_bytes,
     }
-    return Ended(result.state, row, reading.problem)
+    return Ended(result.state, row, reading.problem, reading.response_id)
 
 
 def _read_answer(call: Call, pieces: Iterable[Piece]) -> Reading:
@@ -214,6 +219,9 @@ def _read_answer(call: Call, pieces: Iterable[Piece]) -> Reading:
                 reading.whole = False
                 reading.problem = f"only the first {fed} bytes of the answer were parsed"
                 break
+            reading.arrivals.piece(piece.at_us)
+            if not fed:
+                reading.response_id = response_id(call.format, call.response.headers, piece.data)
             reader.feed(piece.data)
             fed += len(piece.data)
             if reading.ttft_us is None and reader.saw_token:
@@ -239,11 +247,16 @@ def answer_columns(answer: Answer) -> Row:
         "cache_write_tokens": answer.cache_write_tokens,
         "reasoning_tokens": answer.reasoning_tokens,
         "usage_raw": None if answer.usage_raw is None else _json(answer.usage_raw),
+        "service_tier": answer.service_tier,
         "text": answer.text,
         "reasoning": answer.reasoning,
         "tool_calls": _tools(answer.tool_calls),
         "server_tool_calls": _tools(answer.server_tool_calls),
     }
+
+
+def _ms(us: int | None) -> float | None:
+    return None if us is None else us / 1000
 
 
 def header(headers: Headers, name: str) -> str | None:
@@ -291,4 +304,5 @@ RESPONSE_COLUMNS = (
     "finish_reason", "input_tokens", "output_tokens", "cache_read_tokens", "cache_write_tokens",
     "reasoning_tokens", "usage_raw", "text", "reasoning", "tool_calls", "server_tool_calls", "error_type",
     "error_message", "ended", "connect_ms", "tls_ms", "request_ms", "ttft_ms", "duration_ms", "chunks", "close_code",
+    "service_tier", "first_byte_ms", "gap_max_ms", "gap_p95_ms",
 )  # fmt: skip

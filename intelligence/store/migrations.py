@@ -277,6 +277,95 @@ def m010_message_tree(db: sqlite_utils.Database) -> None:
     db.execute("insert into tree_backlog select 1, max(seq) from requests having max(seq) is not null")
 
 
+# The steps of `rollup_hourly` in ms, as they were then.
+_BOUNDS = (
+    50, 100, 200, 300, 500, 750, 1000, 1500, 2000, 3000, 5000, 7500, 10000, 15000, 20000, 30000, 60000, 120000, 300000,
+    "inf",
+)  # fmt: skip
+
+
+@migrations()
+def m020_usage(db: sqlite_utils.Database) -> None:
+    for column in (
+        "service_tier text",  # the one it was served in, where told outside the usage
+        "first_byte_ms real",  # to the first byte of the answer's body
+        "gap_max_ms real",  # the longest silence between two pieces of a stream
+        "gap_p95_ms real",
+    ):
+        db.execute(f"alter table responses add column {column}")
+    db.execute("""
+        create table costs (                        -- no row: the cost is unknown
+            request integer primary key references requests (seq) on delete cascade,
+            usd real not null,
+            basis text not null check (basis in ('list', 'subscription', 'stated', 'override')),
+            source text not null                    -- of the price: `genai-prices` with its version, `provider`, `mitm.toml`
+        )""")
+    db.execute("""
+        create table contexts (                     -- what fills a request: tokens of input by kind, in proportion to its text
+            request integer primary key references requests (seq) on delete cascade,
+            system_tokens integer not null,
+            tools_tokens integer not null,          -- definitions of tools
+            history_tokens integer not null,        -- what was said before, calls of tools included
+            tool_results_tokens integer not null,   -- of all turns
+            new_tokens integer not null,            -- what the user says now
+            image_tokens integer not null,          -- images, audio, files
+            scaled integer not null,                -- 1: they add up to input_tokens as stated; 0: an estimate by length
+            estimated_output_tokens integer         -- by length, where output_tokens is not stated
+        )""")
+    buckets = ", ".join(f"{m}_{bound} integer not null" for m in ("duration", "ttft") for bound in _BOUNDS)
+    db.execute(f"""
+        create table rollup_hourly (                -- see intelligence/store/rollups.py
+            id integer primary key,
+            hour integer not null,                  -- Unix ms at which it begins
+            provider text,
+            model text,                             -- asked for, else that answered
+            client text,
+            user text,
+            requests integer not null,              -- calls that have ended
+            errors integer not null,
+            blocked integer not null,
+            aborted integer not null,               -- and interrupted
+            uncounted integer not null,             -- calls without both token counts
+            unpriced integer not null,              -- calls whose cost is unknown
+            input_tokens integer,
+            output_tokens integer,
+            cache_read_tokens integer,
+            cache_write_tokens integer,
+            reasoning_tokens integer,
+            cost_usd real,                          -- subscriptions not included
+            subscription_usd real,                  -- at list price, what a flat rate paid for
+            {buckets}
+        )""")
+    db.execute("""
+        create unique index rollup_hourly_key on rollup_hourly
+            (hour, coalesce(provider, ''), coalesce(model, ''), coalesce(client, ''), coalesce(user, ''))""")
+    db.execute("""
+        create table search_texts (                 -- what calls added to their conversations, for the full-text index
+            id integer primary key,
+            request integer not null references requests (seq) on delete cascade,
+            kind text not null check (kind in ('prompt', 'answer')),
+            text text not null                      -- its beginning
+        )""")
+    db.execute("create index search_texts_request on search_texts (request)")
+    db.execute("""
+        create virtual table search_texts_fts using fts5 (
+            text, content="search_texts", content_rowid="id", tokenize="unicode61 remove_diacritics 2")""")
+    db.execute("""
+        create trigger search_texts_in after insert on search_texts begin
+            insert into search_texts_fts (rowid, text) values (new.id, new.text);
+        end""")
+    db.execute("""
+        create trigger search_texts_out after delete on search_texts begin
+            insert into search_texts_fts (search_texts_fts, rowid, text) values ('delete', old.id, old.text);
+        end""")
+    db.execute("""
+        create table to_read (                      -- calls that have ended, whose words are still to be read
+            request integer primary key references requests (seq) on delete cascade,
+            settled integer not null                -- 0: of before costs were kept
+        )""")
+    db.execute("insert into to_read select seq, 0 from requests where state <> 'pending'")
+
+
 @migrations()
 def m030_keeping(db: sqlite_utils.Database) -> None:
     db.execute("""

@@ -9,16 +9,64 @@ import sqlite3
 # One row a call; the columns and their order are a contract.
 CALLS = """
     select
-        q.id, null as session_id, q.started_at, q.user, q.client, q.provider, q.operation, q.host, q.path,
+        q.id, s.id as session_id, q.started_at, q.user, q.client, q.provider, q.operation, q.host, q.path,
         q.model, r.model as response_model, q.stream, q.state, r.status_code, r.finish_reason,
         r.input_tokens, r.output_tokens, r.cache_read_tokens, r.cache_write_tokens, r.reasoning_tokens,
-        r.usage_raw, null as cost_usd, r.ttft_ms, r.duration_ms, r.chunks, r.text,
+        r.usage_raw, c.usd as cost_usd, r.ttft_ms, r.duration_ms, r.chunks, r.text,
         iif(r.tool_calls is null, null,
             (select json_group_array(json_extract(value, '$.name')) from json_each(r.tool_calls))) as tool_calls,
         r.error_type, r.error_message, null as decision, null as pattern_id
-    from requests q left join responses r on r.request = q.seq"""
+    from requests q left join responses r on r.request = q.seq left join costs c on c.request = q.seq
+        left join turns t on t.request = q.seq left join sessions s on s.seq = t.session"""
 
-VIEWS = {"calls": CALLS}
+# One row a day (UTC) and provider, model, client, user. `cost_usd` is paid by the call, `subscription_usd` what calls under a
+# flat rate would have cost; `unpriced` calls are in neither.
+DAILY_COST = """
+    select
+        date(hour / 1000, 'unixepoch') as day, provider, model, client, user,
+        sum(requests) as requests, sum(errors) as errors,
+        sum(input_tokens) as input_tokens, sum(output_tokens) as output_tokens,
+        sum(cache_read_tokens) as cache_read_tokens, sum(cache_write_tokens) as cache_write_tokens,
+        sum(reasoning_tokens) as reasoning_tokens,
+        sum(cost_usd) as cost_usd, sum(subscription_usd) as subscription_usd, sum(unpriced) as unpriced
+    from rollup_hourly group by 1, 2, 3, 4, 5"""
+
+# One row a session. Sums leave out what is unknown; `parent_id` is the session that started this one as a sub-agent.
+SESSIONS_OVERVIEW = """
+    select
+        s.id, s.title, s.user, s.client, s.client_version, s.working_folder, s.repository, s.client_session,
+        (select p.id from sessions p where p.seq = s.parent) as parent_id, s.started_at, s.last_at, s.requests,
+        (select count(*) from turns t join requests q on q.seq = t.request
+            where t.session = s.seq and q.state = 'error') as errors,
+        (select json_group_array(distinct q.model) from turns t join requests q on q.seq = t.request
+            where t.session = s.seq and q.model is not null) as models,
+        (select sum(r.input_tokens) from turns t join responses r on r.request = t.request
+            where t.session = s.seq) as input_tokens,
+        (select sum(r.output_tokens) from turns t join responses r on r.request = t.request
+            where t.session = s.seq) as output_tokens,
+        (select sum(c.usd) from turns t join costs c on c.request = t.request
+            where t.session = s.seq) as cost_usd
+    from sessions s"""
+
+# Every message, system prompt and tool definition, once however often it was sent; and every answer.
+MESSAGES_TEXT = """
+    select
+        'request' as source, m.id as message, q.id as call_id, s.id as session_id, q.started_at, m.kind, m.role, m.text
+    from messages m left join requests q on q.seq = m.first_request
+        left join turns t on t.request = q.seq left join sessions s on s.seq = t.session
+    where m.text is not null
+    union all
+    select 'answer', null, q.id, s.id, q.started_at, 'message', 'assistant', r.text
+    from responses r join requests q on q.seq = r.request
+        left join turns t on t.request = q.seq left join sessions s on s.seq = t.session
+    where r.text <> ''"""
+
+VIEWS = {
+    "sessions_overview": SESSIONS_OVERVIEW,
+    "messages_text": MESSAGES_TEXT,
+    "daily_cost": DAILY_COST,
+    "calls": CALLS,
+}
 
 
 def refresh(db: sqlite3.Connection) -> None:

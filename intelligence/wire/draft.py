@@ -24,8 +24,9 @@ class ToolCall:
 @dataclass(slots=True)
 class Answer:
     """What an answer says. Counts follow OpenTelemetry: input includes cached tokens, output includes reasoning; None is not
-    stated. `usage_raw` is the provider's own. `terminal`: the end the protocol has was seen; None when the format has none
-    that can be told (audio, protobuf)."""
+    stated. `usage_raw` is the provider's own. `service_tier` is the one it was served in, where that stands outside the
+    usage. `terminal`: the end the protocol has was seen; None when the format has none that can be told (audio,
+    protobuf)."""
 
     model: str | None = None
     finish_reason: str | None = None
@@ -35,6 +36,7 @@ class Answer:
     cache_write_tokens: int | None = None
     reasoning_tokens: int | None = None
     usage_raw: dict[str, Any] | None = None
+    service_tier: str | None = None
     text: str = ""
     reasoning: str = ""
     tool_calls: list[ToolCall] = field(default_factory=list)
@@ -69,6 +71,7 @@ class Draft:
     finish_reason: str | None = None
     tokens: Tokens = field(default_factory=Tokens)
     usage_raw: dict[str, Any] | None = None
+    service_tier: str | None = None
     text: list[str] = field(default_factory=list)
     reasoning: list[str] = field(default_factory=list)
     tools: dict[Any, ToolDraft] = field(default_factory=dict)
@@ -117,6 +120,7 @@ class Draft:
             cache_write_tokens=tokens.cache_write,
             reasoning_tokens=tokens.reasoning,
             usage_raw=self.usage_raw,
+            service_tier=self.service_tier and sound(self.service_tier),
             text=sound("".join(self.text)),
             reasoning=sound("".join(self.reasoning)),
             tool_calls=[tool.call() for tool in self.tools.values()],

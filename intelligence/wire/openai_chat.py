@@ -42,6 +42,7 @@ class OpenAIChat:
         draft = self.draft
         if draft.model is None:
             draft.model = name(body.get("model"))
+        draft.service_tier = name(body.get("service_tier")) or draft.service_tier
         usage = body.get("usage")
         if not isinstance(usage, dict):
             usage = obj(body.get("x_groq")).get("usage")

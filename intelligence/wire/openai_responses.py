@@ -117,6 +117,7 @@ class OpenAIResponses:
     def _response(self, body: dict[str, Any]) -> None:
         draft = self.draft
         draft.model = draft.model or name(body.get("model"))
+        draft.service_tier = name(body.get("service_tier")) or draft.service_tier
         status = name(body.get("status"))
         details = body.get("incomplete_details") or (status == "incomplete" and body.get("status_details"))
         reason = name(obj(details).get("reason"))
