@@ -1,0 +1,124 @@
+"""Killed at any point, or out of disk, everything that writes leaves a database that passes the check."""
+
+import random
+import resource
+import shutil
+import sqlite3
+import subprocess
+import sys
+from contextlib import closing
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from intelligence.config import Store
+from intelligence.store import backup, jobs
+from intelligence.store.check import check
+from intelligence.store.perform import perform
+from tests.intelligence.store.test_keeping import drained, record, stored
+
+REPOSITORY = Path(__file__).parents[3]
+POINTS = 3
+
+
+def run(what, data_dir, at, file="", limit_bytes=None):
+    limit = None if limit_bytes is None else partial(limit_files, limit_bytes)
+    return subprocess.run(
+        [
+            sys.executable,
+            "-m",
+            "tests.intelligence.store.killed",
+            what,
+            data_dir,
+            str(at),
+            *([file] if file else []),
+        ],
+        cwd=REPOSITORY,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        preexec_fn=limit,
+        check=False,
+    )
+
+
+def limit_files(size):
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))
+
+
+def problems(data_dir):
+    return [f"{found.name}: {found.problem}" for found in check(data_dir) if found.problem]
+
+
+@pytest.fixture(scope="module")
+def before(tmp_path_factory):
+    """A data folder with calls of two users stored, more in the journal, and a backup."""
+    folder = tmp_path_factory.mktemp("before")
+    record(folder, *(f"ann {n} " + "x" * 5000 for n in range(20)), user="ann")
+    record(folder, *(f"bob {n}" for n in range(20)), user="bob")
+    drained(folder)
+    backup.make(folder / "traffic.db")
+    record(folder, *(f"late {n}" for n in range(20)), user="bob")
+    return folder
+
+
+def older(data_dir):
+    """Make the database one of before the last migrations."""
+    with closing(sqlite3.connect(data_dir / "traffic.db", isolation_level=None)) as db:
+        for index in ("turns_tip", "turns_envelope", "envelope_parts_message", "nodes_message"):
+            db.execute(f"drop index {index}")
+        db.execute("drop table forgotten")
+        db.execute("alter table requests drop column pruned")
+        db.execute("delete from _sqlite_migrations where name in ('m030_keeping', 'm031_sweep')")
+
+
+@pytest.mark.parametrize("what", ["batch", "migration", "prune", "forget", "restore", "backup"])
+def test_killed(what, before, tmp_path):
+    file = str(next((before / "backups").iterdir())) if what == "restore" else ""
+    if what == "migration":
+        before = shutil.copytree(before, tmp_path / "older")
+        older(before)
+    whole = shutil.copytree(before, tmp_path / "whole")
+    calls = int(run(what, whole, 0, file).stdout)
+    assert problems(whole) == []
+    rng = random.Random(what)
+    killed = 0
+    # Late points are where the work is; early ones import modules.
+    for n in range(POINTS):
+        data_dir = shutil.copytree(before, tmp_path / str(n))
+        at = rng.randint(1, calls) if n % 2 else calls - rng.randint(1, calls // 4)
+        killed += run(what, data_dir, at, file).returncode == -9
+        if what != "migration":
+            assert problems(data_dir) == [], f"killed at {at}"
+        for job in jobs.waiting(data_dir):
+            perform(Store(dir=data_dir), job.kind, job.arguments)
+        drained(data_dir)
+        assert problems(data_dir) == [], f"killed at {at}, and gone on"
+        texts = [row["text"] for row in stored(data_dir).values()]
+        if what in ("batch", "migration", "backup"):
+            assert len(texts) == 60
+        left = [
+            path.name for path in data_dir.rglob("*") if path.suffix in (".new", ".restoring", ".rewritten")
+        ]
+        assert left == []
+    assert killed >= POINTS - 1
+
+
+@pytest.mark.parametrize("what", ["batch", "prune", "forget", "restore", "backup"])
+def test_full_disk(what, before, tmp_path):
+    """No file may grow beyond what the database is."""
+    data_dir = shutil.copytree(before, tmp_path / "data")
+    file = str(next((before / "backups").iterdir())) if what == "restore" else ""
+    size = (data_dir / "traffic.db").stat().st_size
+    run(what, data_dir, 0, file, limit_bytes=size // 2 if what != "batch" else size // 8)
+    assert problems(data_dir) == []
+    drained(data_dir)
+    assert problems(data_dir) == []
+    assert len(stored(data_dir)) == 60 - 20 * (
+        what == "forget" and not jobs.waiting(data_dir) and gone(data_dir)
+    )
+
+
+def gone(data_dir):
+    return not any("ann" in (row["user"] or "") for row in stored(data_dir).values())
