@@ -6,10 +6,14 @@ import json
 import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import Any
 
-from intelligence.store.bodies import PART_BYTES, Piece, compress, pack, parts
+from intelligence.store.bodies import Piece, compress, pack, parts
 from intelligence.store.calls import REQUEST_COLUMNS, RESPONSE_COLUMNS, Call, Row, sound
+from intelligence.store.conversations import Closed, Opened
+from intelligence.store.pricing import Prices
+from intelligence.store.settle import settle
 
 
 def _insert(table: str, columns: Sequence[str], verb: str = "insert") -> str:
@@ -40,7 +44,8 @@ BodyRow = tuple[int, str, int, int, bytes, bytes | None]
 
 @dataclass(slots=True)
 class Batch:
-    """`weight` is about the bytes the rows hold, so that the caller can stop in time."""
+    """`weight` is about the bytes the rows hold, so that the caller can stop in time. `told` is for `Conversations`, once
+    the rows are stored."""
 
     requests: list[Row] = field(default_factory=list)
     updates: list[Row] = field(default_factory=list)
@@ -54,6 +59,7 @@ class Batch:
     sockets: list[Row] = field(default_factory=list)
     closed: list[tuple[int]] = field(default_factory=list)
     cleared: list[tuple[int]] = field(default_factory=list)
+    told: list[Opened | Closed] = field(default_factory=list)
     weight: int = 0
 
     def request(self, row: Row) -> None:
@@ -63,8 +69,6 @@ class Batch:
         """A call that has no row yet."""
         assert call.new_row is not None
         self.request(call.new_row | {"truncated": call.truncated})
-        if call.new_body is not None:
-            self.body(call.seq, "request", call.new_body)
 
     def open(self, call: Call) -> None:
         """A call that goes on after this transaction."""
@@ -93,11 +97,15 @@ class Batch:
         text = json.dumps(data, separators=(",", ":"), default=str)
         self.events.append((t_us // 1000, run, kind, _clean(message), text, call))
 
-    def body(self, seq: int, kind: str, data: bytes) -> None:
-        """A body that came as one."""
-        for n, start in enumerate(range(0, len(data), PART_BYTES)):
-            part = data[start : start + PART_BYTES]
-            self._body(seq, kind, n, part, None)
+    def asks(self, row: Row, body: bytes) -> None:
+        """A request, with its body as it came."""
+        if body:
+            self.told.append(Opened(sound(dict(row)), body))
+            self.weight += len(body)
+
+    def answered(self, seq: int, state: str, row: Row, response_id: str | None = None) -> None:
+        """`row`: of `responses`, made sound."""
+        self.told.append(Closed(seq, state, row["text"], row["tool_calls"], response_id))
 
     def pieces(self, seq: int, kind: str, first_part: int, pieces: Iterable[Piece]) -> int:
         """A body that came in pieces. Returns the number of parts it has now."""
@@ -112,7 +120,12 @@ class Batch:
         self.bodies.append((seq, kind, part, len(data), packed, arrivals))
         self.weight += len(packed)
 
-    def store(self, db: sqlite3.Connection) -> None:
+    @property
+    def over(self) -> list[int]:
+        """The calls that end with this batch: of each, this is said once."""
+        return [row["seq"] for row in chain(self.requests, self.updates) if row["state"] != "pending"]
+
+    def store(self, db: sqlite3.Connection, prices: Prices) -> None:
         """Inside the caller's transaction."""
         many = db.executemany
         many(INSERT_REQUEST, self.requests)
@@ -127,6 +140,7 @@ class Batch:
         many(PUT_OPEN, self.opened)
         many(INSERT_CHUNKS, self.chunks)
         many(INSERT_EVENT, self.events)
+        settle(db, self.over, prices)
 
 
 def _clean(text: str) -> str:

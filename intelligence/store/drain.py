@@ -27,6 +27,7 @@ from intelligence.store import bodies, open_calls, sockets
 from intelligence.store.batch import Batch
 from intelligence.store.bodies import PART_BYTES, Piece
 from intelligence.store.calls import Call, begin, end, header_columns
+from intelligence.store.conversations import Conversations
 from intelligence.store.ids import id_text
 from intelligence.store.journal import (
     NO_CALL,
@@ -39,6 +40,7 @@ from intelligence.store.journal import (
     ResponseHead,
 )
 from intelligence.store.journal_reader import Frame
+from intelligence.store.pricing import Prices
 from intelligence.store.sockets import Socket, Told
 from intelligence.store.tail import RunOver, Tail
 
@@ -47,6 +49,9 @@ log = logging.getLogger(__name__)
 # One step holds about this much in memory: frames read, and rows made of them.
 STEP_BYTES = 16 * 1024 * 1024
 STEP_FRAMES = 20_000
+# What a step with nothing to store moves of what an older version stored: some hundredths of a second's work.
+BACKLOG_REQUESTS = 50
+BACKLOG_BYTES = 1024 * 1024
 
 _KNOWN = "select 1 from requests where id = :id union all select 1 from forgotten where call = :id"
 
@@ -59,8 +64,9 @@ _drops_head = msgspec.msgpack.Decoder(DropsHead).decode
 
 
 class Drain:
-    def __init__(self, db: sqlite3.Connection, journal: Path) -> None:
+    def __init__(self, db: sqlite3.Connection, journal: Path, prices: Prices | None = None) -> None:
         self._db = db
+        self._prices = prices or Prices()
         self._journal = journal
         positions = dict(db.execute("select segment, position from journal_positions").fetchall())
         self._gone = [name for name in positions if not (journal / name).exists()]
@@ -76,6 +82,8 @@ class Drain:
         self._sockets: dict[bytes, Socket] = {}
         self._turns: dict[str, int] = {}  # seq of the rows of responses that have not ended
         self.stored = 0
+        self._conversations = Conversations(db)
+        self._backlog = True
         self._tail.remove_stale_drafts()
 
     def close(self) -> None:
@@ -96,6 +104,8 @@ class Drain:
             if frames >= STEP_FRAMES or batch.weight >= STEP_BYTES:
                 break
         self._commit(batch)
+        if not frames and self._backlog:
+            self._backlog = self._conversations.move_backlog(BACKLOG_REQUESTS, BACKLOG_BYTES)
         return frames
 
     @property
@@ -105,6 +115,7 @@ class Drain:
 
     def swept(self) -> None:
         """Rows of the message tree went: what is remembered of it may be wrong."""
+        self._conversations.swept()
 
     def abandon(self) -> None:
         """Calls whose run left no segment behind (someone removed it) will never end: they are interrupted."""
@@ -145,7 +156,7 @@ class Drain:
         elif kind is Kind.DROPS:
             self._drops(batch, run, frame)
         elif kind in (Kind.REQUEST, Kind.RESPONSE, Kind.CHUNK, Kind.MESSAGE, Kind.END):
-            call = self._call(run, frame)
+            call = self._call(batch, run, frame)
             if call is None:
                 return
             call.last_us = frame.t_us
@@ -162,7 +173,7 @@ class Drain:
             elif kind is Kind.END:
                 self._end(batch, frame.call, call, _end_head(frame.body), frame.t_us)
 
-    def _call(self, run: str, frame: Frame) -> Call | None:
+    def _call(self, batch: Batch, run: str, frame: Frame) -> Call | None:
         """The open call a frame belongs to. None for a call that has ended."""
         if call := self._open.get(frame.call):
             return call
@@ -179,6 +190,8 @@ class Drain:
         websocket = frame.kind is Kind.MESSAGE
         call = begin(self._seq, frame.call_id, run, frame.t_us, head, body, websocket=websocket)
         self._open[frame.call] = call
+        if call.new_row and call.new_body:
+            batch.asks(call.new_row, call.new_body)
         return call
 
     def _known(self, call_id: str) -> bool:
@@ -226,11 +239,10 @@ class Drain:
         update = {"seq": call.seq, "state": result.state, "truncated": call.truncated}
         if call.new_row:
             batch.request(call.new_row | update)
-            if call.new_body is not None:
-                batch.body(call.seq, "request", call.new_body)
         else:
             batch.updates.append(update)
         batch.response(result.row)
+        batch.answered(call.seq, result.state, result.row, result.response_id)
 
     # WebSockets
 
@@ -257,19 +269,20 @@ class Drain:
         for turn, began in told.began:
             if turn.number == 0:
                 batch.asked.append(sockets.asked_columns(began) | {"seq": call.seq})
-                seq = call.seq
+                row = socket.row
             else:
                 self._seq += 1
-                seq = self._seq
-                batch.request(sockets.request_row(socket, call, turn, began, seq))
-            self._turns[sockets.row_id(call, turn.number)] = seq
-            batch.body(seq, "request", began.body)
+                row = sockets.request_row(socket, call, turn, began, self._seq)
+                batch.request(row)
+            self._turns[row["id"]] = row["seq"]
+            batch.asks(row, began.body)
         for turn, answer in told.ended:
             row_id = sockets.row_id(call, turn.number)
             seq = self._turns.pop(row_id, 0) or self._seq_of(row_id)
             state, row = sockets.response_row(call, seq, turn, answer, head, at_us)
             batch.updates.append({"seq": seq, "state": state, "truncated": call.truncated})
             batch.response(row)
+            batch.answered(seq, state, row)
             call.new_response = call.new_response and seq != call.seq
             self.stored += 1
 
@@ -305,7 +318,8 @@ class Drain:
         self._db.execute(f"pragma synchronous = {'full' if done else 'normal'}")
         self._db.execute("begin immediate")
         try:
-            batch.store(self._db)
+            batch.store(self._db, self._prices)
+            self._conversations.take(batch.told)
             # Those of finished segments even if unmoved: only a commit that writes is synced.
             positions += [(path.name, self._tail.positions[path.name]) for path in done]
             self._db.executemany(sql.PUT_POSITION, positions)

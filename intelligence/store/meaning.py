@@ -111,7 +111,8 @@ def words(kind: str, key: str, format: str | None, raw: bytes) -> tuple[str | No
     if kind == "tool":
         listed = b'{"tools":[%b]}' % raw
         tools = (
-            read_request("openai-chat", None, "", listed).tools or read_request("gemini", None, "", listed).tools
+            read_request("openai-chat", None, "", listed).tools
+            or read_request("gemini", None, "", listed).tools
         )
         text = "\n".join(f"{t.name}\n{t.description or ''}".strip() for t in tools)
         return None, _cut(text), None

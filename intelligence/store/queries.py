@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from intelligence.store import tree_rows
 from intelligence.store.bodies import Piece, decompress, unpack
 from intelligence.wire.encoding import decode_body
 
@@ -52,6 +53,8 @@ BODY = "select data, arrivals from bodies where request = :seq and kind = :kind 
 # What has come of an answer, or of a WebSocket's messages, that has not ended.
 OPEN_BODY = "select data, arrivals from open_chunks where request = :seq order by id"
 
+IN_TREE = "select 1 from turns where request = :seq and envelope is not null"
+
 POSITIONS = "select segment, position from journal_positions"
 
 
@@ -88,7 +91,11 @@ def call(db: sqlite3.Connection, call_id: str) -> dict[str, Any] | None:
 
 def pieces(db: sqlite3.Connection, seq: int, kind: str) -> Iterator[Piece]:
     """What arrived, as it arrived: `kind` is `request` (one piece a part), `response` or, for a WebSocket, `messages`.
-    Only one part is held at a time: stop reading when you have enough."""
+    Only one part is held at a time: stop reading when you have enough. A request in the message tree is one piece, its
+    content-encoding undone (`is_in_tree`)."""
+    if kind == "request" and (whole := tree_rows.body(db, seq)) is not None:
+        yield Piece(0, whole)
+        return
     for data, arrivals in db.execute(BODY, {"seq": seq, "kind": kind}):
         plain = decompress(data)
         if arrivals is None:
@@ -100,6 +107,11 @@ def pieces(db: sqlite3.Connection, seq: int, kind: str) -> Iterator[Piece]:
             yield from unpack(data, arrivals)
 
 
+def is_in_tree(db: sqlite3.Connection, seq: int) -> bool:
+    """Whether the body of a request is put together from the message tree: the same JSON value, without content-encoding."""
+    return db.execute(IN_TREE, {"seq": seq}).fetchone() is not None
+
+
 def body(db: sqlite3.Connection, seq: int, kind: str, headers: Headers, max_bytes: int) -> bytes:
     """A body with its content-encoding undone, at most `max_bytes` of it."""
     raw = bytearray()
@@ -107,5 +119,7 @@ def body(db: sqlite3.Connection, seq: int, kind: str, headers: Headers, max_byte
         raw += piece.data
         if len(raw) >= max_bytes:
             break
+    if kind == "request" and is_in_tree(db, seq):
+        return bytes(raw[:max_bytes])
     encoding = ", ".join(value for name, value in headers if name.lower() == "content-encoding")
     return decode_body(encoding or None, bytes(raw), max_bytes)

@@ -89,7 +89,7 @@ def test_a_call_is_one_row(tmp_path, journal, db):
         "client": "openai-python",
         "user": None,
         "cost_usd": None,
-        "session_id": None,
+        "session_id": call_id,
     }
     assert {key: row[key] for key in expected} == expected
     assert 0 <= row["ttft_ms"] <= row["duration_ms"]
@@ -113,7 +113,8 @@ def test_what_the_proxy_did_not_read_is_read_from_the_body(tmp_path, journal, db
     assert (found[read]["model"], found[read]["stream"]) == ("gpt-4o", 1)
     assert (found[known]["model"], found[known]["stream"]) == ("other", 1)
     assert (found[garbage]["model"], found[garbage]["stream"]) == (None, None)
-    assert body(db, read, "request") == gzip.compress(prompt("hi"))
+    assert body(db, read, "request") == prompt("hi")
+    assert body(db, garbage, "request") == b"\x1f\x8b garbage"
 
 
 def test_an_open_call_is_seen_at_once_and_its_answer_waits(tmp_path, journal, db):
@@ -393,7 +394,7 @@ def test_a_segment_goes_only_after_a_synced_commit(tmp_path, db, monkeypatch):
     monkeypatch.setattr(Path, "unlink", unlink)
     with monkeypatch.context() as m:
 
-        def fail(self, connection):
+        def fail(self, *_):
             raise sqlite3.OperationalError("database or disk is full")
 
         m.setattr(Batch, "store", fail)

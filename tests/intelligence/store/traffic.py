@@ -4,6 +4,7 @@ import json
 import sqlite3
 from pathlib import Path
 
+from intelligence.store import tree_rows
 from intelligence.store.bodies import decompress, unpack
 from intelligence.store.ids import id_text, uuid7
 from intelligence.store.journal import EndHead, MessageHead, RequestHead, ResponseHead
@@ -141,6 +142,9 @@ def calls(db: sqlite3.Connection) -> dict[str, dict]:
 
 
 def body(db: sqlite3.Connection, call_id: str, kind: str) -> bytes:
+    (seq,) = db.execute("select seq from requests where id = ?", (call_id,)).fetchone()
+    if kind == "request" and (whole := tree_rows.body(db, seq)) is not None:
+        return whole
     found = rows(
         db,
         "select data from bodies where kind = ? and request = (select seq from requests where id = ?) order by part",
@@ -168,6 +172,10 @@ def everything(db: sqlite3.Connection) -> dict[str, list[dict]]:
         "bodies": rows(
             db, "select request, kind, part, bytes, hex(data), hex(arrivals) from bodies order by 1, 2, 3"
         ),
+        "tree": [
+            rows(db, f"select * from {table} order by 1, 2")
+            for table in ("messages", "nodes", "envelopes", "envelope_parts", "sessions", "turns")
+        ],
         "events": rows(db, "select at, run, kind, message, data, call from events order by id"),
         "open": rows(db, "select request from open_calls") + rows(db, "select request from open_chunks"),
     }
