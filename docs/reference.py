@@ -30,7 +30,7 @@ HELP_WIDTH = 100
 # The view `calls`: scripts hold on to these columns.
 CALLS = {
     "id": "UUIDv7, so ids sort by time. Response n > 1 on one WebSocket is `<id>.<n>`",
-    "session_id": "nothing writes it yet",
+    "session_id": "`sessions.id`: that of its first call",
     "started_at": "Unix ms",
     "user": "name given to the proxy, where `proxy.users` is set",
     "client": "program, by its User-Agent: `claude-code`, `codex`, `openai-python` …",
