@@ -55,7 +55,10 @@ def read(db: sqlite3.Connection, call_id: str) -> Record | None:
         raw, messages = b"".join(piece.data for piece in answered), []
     return Record(
         row,
-        _decoded(row["request_headers"], b"".join(piece.data for piece in sent)),
+        _decoded(
+            [] if queries.is_in_tree(db, row["seq"]) else row["request_headers"],
+            b"".join(piece.data for piece in sent),
+        ),
         _decoded(row["response_headers"], raw),
         raw,
         [(p.at_us / 1000, len(p.data)) for p in answered if not (p.flags or 0) & FROM_CLIENT],
