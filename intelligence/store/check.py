@@ -11,11 +11,12 @@ from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
+import sqlite_utils
 import zstandard
 
 from intelligence.store import bodies, queries, views
 from intelligence.store.journal_reader import JournalError, SegmentReader, is_live
-from intelligence.store.migrations import SchemaError, refuse_newer
+from intelligence.store.migrations import SchemaError, migrations, refuse_newer
 from intelligence.store.tree import key_of
 
 SHOWN = 3
@@ -56,7 +57,17 @@ HASH = """
 select id, body_sha256 from requests where seq = ? and body_sha256 is not null and not body_redacted
     and not truncated and not websocket"""
 MESSAGES = "select id, hash, kind, bytes, data from messages"
-SEARCH = "select name from sqlite_schema where type = 'table' and sql like 'create virtual table%using fts5%'"
+SEARCHED = """
+select (select count(*) from search_texts), (select count(*) from search_texts_fts_docsize),
+    (select count(*) from search_texts t join search_texts_fts_docsize d on d.id = t.id)"""
+SUMS = """
+with kept as (
+    select hour, sum(requests) as n, sum(input_tokens) as i, sum(output_tokens) as o from rollup_hourly group by 1),
+added as (
+    select q.started_at / 3600000 * 3600000 as hour, count(*) as n, sum(r.input_tokens) as i, sum(r.output_tokens) as o
+    from requests q left join responses r on r.request = q.seq
+    where q.state <> 'pending' and q.seq not in (select request from to_read where settled = 0) group by 1)
+select coalesce(k.hour, a.hour), k.n, k.i, k.o, a.n, a.i, a.o from kept k full join added a on a.hour = k.hour"""
 
 
 @dataclass(frozen=True)
@@ -80,6 +91,11 @@ def check(data_dir: Path) -> Iterator[Finding]:
             db.row_factory = None
             db.execute("begin")
             refuse_newer(db, database)
+            if older := [step.name for step in migrations.pending(sqlite_utils.Database(db))]:
+                yield Finding(
+                    "schema", f"of an older llmitm; the worker adds {', '.join(older)} when it starts"
+                )
+                return
             for name, look, fix in CHECKS:
                 yield _found(name, look(db, data_dir), fix)
     except SchemaError as e:
@@ -202,11 +218,22 @@ def _positions(db: sqlite3.Connection, data_dir: Path) -> Iterator[str]:
 
 
 def _search(db: sqlite3.Connection, _: Path) -> Iterator[str]:
-    """As many rows in each index as in the table it is about."""
-    names = [name for (name,) in db.execute(SEARCH)]
-    for name in names:
-        db.execute(f'select rowid from "{name}" limit 1').fetchall()  # noqa: S608 - a name from the schema
-    yield f"ok: {', '.join(names) or 'no index'}"
+    """Each text is in the index once, and nothing else is."""
+    texts, indexed, both = db.execute(SEARCHED).fetchone()
+    if not texts == indexed == both:
+        yield f"{texts:,} texts, {indexed:,} in the index, {both:,} of them the same"
+    yield f"ok: {texts:,} texts"
+
+
+def _sums(db: sqlite3.Connection, _: Path) -> Iterator[str]:
+    """The hours' sums, added up again from the calls."""
+    hours = 0
+    for hour, *counts in db.execute(SUMS):
+        hours += 1
+        kept, added = counts[:3], counts[3:]
+        if kept != added:
+            yield f"hour {hour}: requests, input and output tokens are {kept} and should be {added}"
+    yield f"ok: {hours:,} hours"
 
 
 Look = Callable[[sqlite3.Connection, Path], Iterator[str]]
@@ -219,4 +246,5 @@ CHECKS: tuple[tuple[str, Look, str], ...] = (
     ("messages", _messages, RESTORE),
     ("journal", _positions, REPORT),
     ("search", _search, REPORT),
+    ("hourly sums", _sums, REPORT),
 )

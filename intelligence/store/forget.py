@@ -19,7 +19,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-from intelligence.store import backup, restore, sweep
+from intelligence.store import backup, restore, rollups, sweep
 from intelligence.store.drain import Drain
 from intelligence.store.jobs import JobError
 from intelligence.store.journal import FRAME, NO_CALL, PAYLOAD, Kind
@@ -32,6 +32,8 @@ MATCH = {
 # A WebSocket is forgotten as a whole: `<id>` and `<id>.<n>`.
 WHOLE_CALL = "select seq, id, run from requests where id >= :id and id < :id || '/'"
 UUID_CHARS = 36
+# Those of before costs were kept are in no sum until the worker gets to them.
+SUMMED = "select 1 where not exists (select 1 from to_read where request = ? and settled = 0)"
 BATCH = 500
 PLACES = "select segment, position from journal_positions"
 
@@ -136,6 +138,7 @@ def _delete(db: sqlite3.Connection, ids: list[str]) -> tuple[int, int]:
         ]
         db.executemany("insert or ignore into forgotten (call, run) values (?, ?)", going_on)
         db.executemany("delete from events where call = ?", [(call_id,) for _, call_id, _ in found])
+        rollups.take_out(db, [seq for (seq,) in seqs if db.execute(SUMMED, (seq,)).fetchone()])
         db.executemany("delete from requests where seq = ?", seqs)
         sweep.sweep(db, let_go)
         sweep.sessions(db, in_sessions)

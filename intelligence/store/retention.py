@@ -51,6 +51,7 @@ DELETE = {
                     'id', null, 'name', json_extract(value, '$.name'), 'arguments', '')) from json_each(tool_calls))),
             server_tool_calls = null where request = :seq""",
         "update requests set headers = null where seq = :seq",
+        "delete from search_texts where request = :seq",
     ],
 }
 MARK = "update requests set pruned = :stage where seq = :seq"
@@ -187,6 +188,8 @@ def _take(db: sqlite3.Connection, stage: Stage, seqs: list[int]) -> None:
         if stage == "content":
             sweep.release(db, seqs)
         db.executemany(MARK, [{"seq": seq, "stage": stage} for seq in seqs])
+        if stage == "content":
+            sweep.titles(db, seqs)
         db.execute("commit")
     except BaseException:
         if db.in_transaction:

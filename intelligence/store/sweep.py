@@ -25,7 +25,13 @@ delete from messages where id = :message and not exists (select 1 from nodes whe
     and not exists (select 1 from envelope_parts where message = :message)"""
 DELETE_SESSION = """
 delete from sessions where seq = :session
-    and not exists (select 1 from turns where session = :session)"""
+    and not exists (select 1 from turns where session = :session) returning seq"""
+NO_PARENT = "update sessions set parent = null where parent = :session"
+SESSION_OF = "select session from turns where request = ? and session is not null"
+UNTITLE = """
+update sessions set title = null, working_folder = null, repository = null where seq = :session
+    and not exists (select 1 from turns t join requests q on q.seq = t.request
+        where t.session = :session and q.pruned is not 'content')"""
 
 Held = set[tuple[int | None, int | None]]
 
@@ -60,4 +66,13 @@ def sweep(db: sqlite3.Connection, let_go: Held) -> None:
 
 def sessions(db: sqlite3.Connection, seqs: Iterable[int]) -> None:
     """Remove those of these sessions in which no request is left. Inside the caller's transaction."""
-    db.executemany(DELETE_SESSION, [{"session": seq} for seq in seqs])
+    for seq in seqs:
+        if db.execute(DELETE_SESSION, {"session": seq}).fetchall():
+            db.execute(NO_PARENT, {"session": seq})
+
+
+def titles(db: sqlite3.Connection, seqs: Iterable[int]) -> None:
+    """What sessions say of themselves in words of their requests goes with the last of these. Inside the caller's
+    transaction, once `requests.pruned` is set."""
+    found = {row for seq in seqs for row in db.execute(SESSION_OF, (seq,))}
+    db.executemany(UNTITLE, [{"session": session} for (session,) in found])

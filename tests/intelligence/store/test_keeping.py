@@ -15,6 +15,7 @@ from intelligence.store.jobs import JobError
 from intelligence.store.journal_writer import JournalWriter
 from intelligence.store.migrations import open_database
 from intelligence.store.perform import perform
+from intelligence.store.status import read_statuses
 from intelligence.store.worker import Worker
 from tests.intelligence.store.test_worker import until
 from tests.intelligence.store.traffic import call, calls, prompt, request_head, stream
@@ -51,7 +52,7 @@ def running(settings):
     thread = threading.Thread(target=Worker(settings.dir, stop, store=settings).run)
     thread.start()
     try:
-        until(lambda: (settings.dir / "traffic.db").exists())
+        until(lambda: any(s.name == "worker" and s.alive for s in read_statuses(settings.dir)))
         yield
     finally:
         stop.set()
