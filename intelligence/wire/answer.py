@@ -32,6 +32,8 @@ _BULKY = frozenset(["embeddings", "images", "audio", "rerank"])
 _OUTLINE_BYTES = 256 * 1024
 _MAX_ERROR_TEXT = 2000
 _BOM = b"\xef\xbb\xbf"
+# By then the framing must have shown.
+_MAX_HEAD = 4096
 
 Headers = Iterable[tuple[str, str]] | Mapping[str, str]
 
@@ -72,9 +74,10 @@ class AnswerReader:
         return self._draft.saw_token
 
     def feed(self, data: bytes) -> None:
-        data = self._decoder.feed(data)
-        if not data:
-            return
+        for piece in self._decoder.pieces(data):
+            self._take(piece)
+
+    def _take(self, data: bytes) -> None:
         if not self._kind:
             self._head += data
             self._kind = self._choose(self._head)
@@ -109,8 +112,10 @@ class AnswerReader:
         if content_type == "application/vnd.amazon.eventstream":
             self._framing = EventStreamReader()
             return "aws"
+        # Only so much, however much came at once: what is chosen must not depend on the cuts.
+        head = head[:_MAX_HEAD]
         start = head.removeprefix(_BOM).lstrip()[:8]
-        if not start and len(head) < 4096:
+        if len(head) < _MAX_HEAD and (not start or _BOM.startswith(head)):
             return ""
         if start[:1] in (b"{", b"["):
             if self._format == "gemini" and self._path.endswith(
@@ -127,7 +132,7 @@ class AnswerReader:
             return "sse"
         if (
             len(start) < 6
-            and len(head) < 4096
+            and len(head) < _MAX_HEAD
             and (b"data:".startswith(start) or b"event:".startswith(start))
         ):
             return ""

@@ -11,6 +11,9 @@ from typing import Any, Protocol
 
 from intelligence.wire.json_value import as_json, items, name, obj, sound, text
 
+# Of errors within errors; gateways wrap those of providers once or twice.
+_MAX_DEPTH = 8
+
 
 @dataclass(slots=True)
 class ToolCall:
@@ -141,17 +144,19 @@ class Parser(Protocol):
         """A whole body that is no stream."""
 
 
-def error_of(error: Any) -> tuple[str | None, str | None]:
+def error_of(error: Any, depth: int = 0) -> tuple[str | None, str | None]:
     """Type and message of an error: OpenAI `{message, type, code}`, Google `{code, message, status}`, Ollama's bare string,
     FastAPI's `detail`, AWS's `message`."""
+    if depth > _MAX_DEPTH:
+        return None, None
     if isinstance(error, str):
         return None, sound(error)
     if isinstance(error, list):
-        return error_of(error[0]) if error else (None, None)
+        return error_of(error[0], depth + 1) if error else (None, None)
     found = obj(error)
     inner = found.get("error")
     if isinstance(inner, (dict, str)) and inner:
-        type_, message = error_of(inner)
+        type_, message = error_of(inner, depth + 1)
         return type_ or name(found.get("type")), message
     code = found.get("code")
     type_ = name(found.get("type")) or name(found.get("status")) or name(found.get("__type")) or name(code)
@@ -159,6 +164,6 @@ def error_of(error: Any) -> tuple[str | None, str | None]:
         type_ = str(code)
     stated = found.get("message") or found.get("Message") or found.get("detail") or found.get("error_message")
     if stated is None and (errors := items(found.get("errors"))):
-        return error_of(errors[0])
+        return error_of(errors[0], depth + 1)
     message = None if stated is None else as_json(stated)
     return type_ and sound(type_), message and sound(message)

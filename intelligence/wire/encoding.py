@@ -193,9 +193,13 @@ class Decoder:
         return not self._over
 
     def feed(self, data: bytes) -> bytes:
-        if not self._stages:
-            return self._limited(0, data)
-        return b"".join(self._through(0, data))
+        return b"".join(self.pieces(data))
+
+    def pieces(self, data: bytes) -> Iterator[bytes]:
+        """The same in pieces of at most 64 KB, none of them empty: what little input blows up to is never there at once."""
+        for out in self._through(0, data) if self._stages else (self._limited(0, data),):
+            for at in range(0, len(out), _PIECE):
+                yield out[at : at + _PIECE]
 
     def _through(self, index: int, data: bytes) -> Iterator[bytes]:
         if index == len(self._stages):

@@ -116,15 +116,15 @@ _TURNS = ("messages", "input", "contents", "prompt")
 _MAX_LEADING = 8
 
 
-def read_fields(body: bytes) -> Fields | None:
+def read_fields(body: bytes, *, _wrapped: bool = False) -> Fields | None:
     """Top-level fields of a JSON request (decoded body). None when it is no JSON object."""
     try:
         top = _decode_body(body)
     except _BAD:
         return _read_loose(body)
     keys = frozenset(key for key in _TURNS if getattr(top, key) is not None)
-    if not keys and len(top.request):
-        inner = read_fields(bytes(top.request))
+    if not keys and len(top.request) and not _wrapped:
+        inner = read_fields(bytes(top.request), _wrapped=True)
         if inner is not None:
             inner.model = inner.model or (top.model if isinstance(top.model, str) else None)
             inner.content = (0, 0)

@@ -18,10 +18,15 @@ _decode = msgspec.json.Decoder().decode
 _decode_members = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 _encode = msgspec.json.Encoder().encode
 _MAX_COUNT = 2**53
+# Values in one text of JSON. Of `[],[],[]` each takes thirty times its bytes once decoded; no real body comes near.
+_MAX_VALUES = 2_000_000
 
 
 def decode(data: bytes) -> Any:
-    """The value, or `INVALID`. Lone surrogates and broken UTF-8, which strict JSON forbids, are let through."""
+    """The value, or `INVALID`. Lone surrogates and broken UTF-8, which strict JSON forbids, are let through; a text of so many
+    values that they would fill the memory is not."""
+    if len(data) > _MAX_VALUES and sum(map(data.count, (b",", b"[", b"{"))) > _MAX_VALUES:
+        return INVALID
     try:
         return _decode(data)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
@@ -35,6 +40,8 @@ def decode(data: bytes) -> Any:
 def decode_outline(data: bytes, max_bytes: int) -> Any:
     """The same, with members of the object that take more than `max_bytes` left out: vectors and images are large, and what is
     of interest stands beside them."""
+    if len(data) > _MAX_VALUES and data.count(b'"') > _MAX_VALUES:
+        return INVALID
     try:
         members = _decode_members(data)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
@@ -83,7 +90,11 @@ def as_json(value: Any) -> str:
     try:
         return _encode(value).decode()
     except (msgspec.MsgspecError, TypeError, ValueError, RecursionError):
+        pass
+    try:
         return json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=str)
+    except RecursionError:
+        return ""
 
 
 def sound(value: str) -> str:

@@ -11,6 +11,9 @@ from typing import Any
 
 from intelligence.wire.json_value import as_json, name, obj, objects, sound, text
 
+# Of lists and tool results within one another.
+_MAX_DEPTH = 16
+
 
 @dataclass(slots=True)
 class Part:
@@ -55,21 +58,23 @@ _MEDIA = {
 }
 
 
-def parts_of(content: Any) -> list[Part]:
-    """Parts of a message's content: a string, a part, or a list of either."""
+def parts_of(content: Any, depth: int = 0) -> list[Part]:
+    """Parts of a message's content: a string, a part, or a list of either. Deeper than any real one it stays as it came."""
     if content is None or content == "":
         return []
-    if isinstance(content, list):
-        return [part for item in content for part in parts_of(item)]
+    if isinstance(content, list) and depth <= _MAX_DEPTH:
+        return [part for item in content for part in parts_of(item, depth + 1)]
     if isinstance(content, str):
         return [Part("text", sound(content))]
-    return [_part(content)] if isinstance(content, dict) else [Part("other", data=content)]
+    if depth > _MAX_DEPTH:
+        return [Part("other", data=content)]
+    return [_part(content, depth)] if isinstance(content, dict) else [Part("other", data=content)]
 
 
-def plain(content: Any) -> str:
+def plain(content: Any, depth: int = 0) -> str:
     """All the words in a content; of values that are no content, the JSON."""
     words = []
-    for part in parts_of(content):
+    for part in parts_of(content, depth):
         if part.text:
             words.append(part.text)
         elif part.type == "other" and part.data is not None:
@@ -79,27 +84,29 @@ def plain(content: Any) -> str:
     return "\n".join(words)
 
 
-def _part(part: dict[str, Any]) -> Part:
+def _part(part: dict[str, Any], depth: int) -> Part:
     kind = part.get("type")
     if isinstance(kind, str):
-        return _typed(kind, part)
+        return _typed(kind, part, depth)
     for reader in (_gemini, _bedrock):
-        if found := reader(part):
+        if found := reader(part, depth):
             return found
     return Part("other", data=part)
 
 
-def _typed(kind: str, part: dict[str, Any]) -> Part:
+def _typed(kind: str, part: dict[str, Any], depth: int) -> Part:
     if kind in _TEXT:
         return Part("text", sound(text(part.get("text") or part.get("refusal"))))
     if kind in ("thinking", "reasoning"):
-        return Part("thinking", plain(part.get("thinking") or part.get("text") or part.get("summary")))
+        return Part(
+            "thinking", plain(part.get("thinking") or part.get("text") or part.get("summary"), depth + 1)
+        )
     if kind == "redacted_thinking":
         return Part("thinking", data=part.get("data"))
     if kind in _CALLS:
         return tool_call(part.get("id"), part.get("name"), part.get("input"))
     if kind.endswith("tool_result"):
-        return tool_result(part.get("tool_use_id"), part.get("content"))
+        return tool_result(part.get("tool_use_id"), part.get("content"), depth + 1)
     if kind in _MEDIA:
         type_, key = _MEDIA[kind]
         data = part.get(key)
@@ -111,13 +118,13 @@ def _typed(kind: str, part: dict[str, Any]) -> Part:
     return Part("other", data=part)
 
 
-def _gemini(part: dict[str, Any]) -> Part | None:
+def _gemini(part: dict[str, Any], depth: int) -> Part | None:
     call = part.get("functionCall", part.get("function_call"))
     if isinstance(call, dict):
         return tool_call(call.get("id"), call.get("name"), call.get("args"))
     result = part.get("functionResponse", part.get("function_response"))
     if isinstance(result, dict):
-        found = tool_result(result.get("id"), result.get("response"))
+        found = tool_result(result.get("id"), result.get("response"), depth + 1)
         found.name = name(result.get("name"))
         return found
     if part.get("thought") is True and "text" in part:
@@ -130,17 +137,17 @@ def _gemini(part: dict[str, Any]) -> Part | None:
     if "executableCode" in part:
         return tool_call(None, "code_execution", obj(part["executableCode"]).get("code"))
     if "codeExecutionResult" in part:
-        return tool_result(None, obj(part["codeExecutionResult"]).get("output"))
+        return tool_result(None, obj(part["codeExecutionResult"]).get("output"), depth + 1)
     return Part("text", sound(part["text"])) if isinstance(part.get("text"), str) else None
 
 
-def _bedrock(part: dict[str, Any]) -> Part | None:
+def _bedrock(part: dict[str, Any], depth: int) -> Part | None:
     call, result = part.get("toolUse"), part.get("toolResult")
     if isinstance(call, dict):
         return tool_call(call.get("toolUseId"), call.get("name"), call.get("input"))
     if isinstance(result, dict):
         content = [block.get("json", block) for block in objects(result.get("content"))]
-        return tool_result(result.get("toolUseId"), content)
+        return tool_result(result.get("toolUseId"), content, depth + 1)
     thinking = part.get("reasoningContent")
     if isinstance(thinking, dict):
         return Part("thinking", sound(text(obj(thinking.get("reasoningText")).get("text"))), data=thinking)
@@ -154,5 +161,5 @@ def tool_call(id_: Any, name_: Any, arguments: Any) -> Part:
     return Part("tool_call", sound(as_json({} if arguments is None else arguments)), name(name_), name(id_))
 
 
-def tool_result(id_: Any, content: Any) -> Part:
-    return Part("tool_result", plain(content), id=name(id_))
+def tool_result(id_: Any, content: Any, depth: int = 0) -> Part:
+    return Part("tool_result", plain(content, depth), id=name(id_))

@@ -21,7 +21,7 @@ class SseReader:
         self._max_bytes = max_bytes
         self._first = True
         self._name = b""
-        self._data: list[bytes] = []
+        self._data: bytes | bytearray | None = None
         self._size = 0
         self._too_long = 0
 
@@ -43,13 +43,11 @@ class SseReader:
                 self._first = False
                 line = line.removeprefix(_BOM)
             if not line:
-                if self._data and self._size <= self._max_bytes:
-                    events.append(
-                        (self._name, self._data[0] if len(self._data) == 1 else b"\n".join(self._data))
-                    )
+                if self._data is not None:
+                    events.append((self._name, bytes(self._data)))
                 if self._size > self._max_bytes:
                     self._too_long += 1
-                self._name, self._data, self._size = b"", [], 0
+                self._name, self._data, self._size = b"", None, 0
             elif line.startswith(b"data"):
                 if line[4:5] == b":":
                     self._add(line[6:] if line[5:6] == b" " else line[5:])
@@ -61,7 +59,11 @@ class SseReader:
 
     def _add(self, value: bytes) -> None:
         self._size += len(value) + 1
-        if self._size <= self._max_bytes:
-            self._data.append(value)
+        if self._size > self._max_bytes:
+            self._data = None
+        elif self._data is None:
+            self._data = value
         else:
-            self._data = []
+            if isinstance(self._data, bytes):
+                self._data = bytearray(self._data)
+            self._data += b"\n" + value
