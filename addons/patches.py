@@ -37,6 +37,7 @@ from mitmproxy.proxy.layers.http import (
 from addons import answers, http1
 from addons.call import call_of
 from addons.dispatch import HookTable
+from addons.scope import MAX_CALL_BYTES
 
 logger = logging.getLogger("llmitm.proxy")
 
@@ -70,6 +71,12 @@ class BoundedSocket(websocket.WebsocketConnection):
 
 
 class Stream(HttpStream):
+    def check_body_size(self, request: bool) -> layer.CommandGenerator[bool]:
+        """Asked at every piece: mitmproxy's own check reads its options' text each time."""
+        if request and len(self.request_body_buf) > MAX_CALL_BYTES:
+            return (yield from super().check_body_size(request))
+        return False
+
     def handle_protocol_error(self, event: Any) -> layer.CommandGenerator[None]:
         if (
             isinstance(event, ResponseProtocolError)
