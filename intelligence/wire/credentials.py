@@ -13,9 +13,8 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import unquote_plus
 
-import msgspec
-
 from intelligence.store.ids import keyed_hash
+from intelligence.wire.json_value import INVALID, as_json, decode
 
 REDACTED = "[redacted]"
 Fields = Sequence[tuple[bytes, bytes]]
@@ -129,11 +128,10 @@ class Redactor:
         search = self._json_gate.search
         if not (search(body, end) or (start and search(body, 0, start)) or body.startswith(b'{"value"')):
             return None
-        try:
-            value = msgspec.json.decode(body)
-        except (msgspec.DecodeError, RecursionError):
+        value = decode(body, max_values=len(body))  # no secret stays for the size of what is around it
+        if value is INVALID or not self._strip_value_tree(value):
             return None
-        return msgspec.json.encode(value) if self._strip_value_tree(value) else None
+        return as_json(value).encode("utf-8", "surrogatepass")
 
     def _strip_value_tree(self, root: Any) -> bool:
         found = False

@@ -22,10 +22,10 @@ _MAX_COUNT = 2**53
 _MAX_VALUES = 2_000_000
 
 
-def decode(data: bytes) -> Any:
+def decode(data: bytes, max_values: int = _MAX_VALUES) -> Any:
     """The value, or `INVALID`. Lone surrogates and broken UTF-8, which strict JSON forbids, are let through; a text of so many
-    values that they would fill the memory is not."""
-    if len(data) > _MAX_VALUES and sum(map(data.count, (b",", b"[", b"{"))) > _MAX_VALUES:
+    more than `max_values` is not."""
+    if len(data) > max_values and sum(map(data.count, (b",", b"[", b"{"))) > max_values:
         return INVALID
     try:
         return _decode(data)
@@ -89,7 +89,7 @@ def as_json(value: Any) -> str:
         return value
     try:
         return _encode(value).decode()
-    except (msgspec.MsgspecError, TypeError, ValueError, RecursionError):
+    except (msgspec.MsgspecError, TypeError, ValueError, OverflowError, RecursionError):
         pass
     try:
         return json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=str)
