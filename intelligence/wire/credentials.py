@@ -131,7 +131,7 @@ class Redactor:
         value = decode(body, max_values=len(body))  # no secret stays for the size of what is around it
         if value is INVALID or not self._strip_value_tree(value):
             return None
-        return as_json(value).encode("utf-8", "surrogatepass")
+        return as_json(value).encode("utf-8", "backslashreplace")  # which is how JSON escapes half a pair
 
     def _strip_value_tree(self, root: Any) -> bool:
         found = False
