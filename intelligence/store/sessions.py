@@ -54,13 +54,14 @@ _ANSWERED = _AT.replace("where ", "where t.answer = :answer and ")
 _BY_RESPONSE = f"{_TURN} where t.response_id = ? order by t.request desc limit 1"
 _ONE = f"{_TURN} where t.request = ?"
 _BY_ID = f"{_TURN} where q.id = ?"
-_SIBLING = "select state from turns where parent = ? and link = 'continue' limit 1"
+_SIBLING = "select state from turns where session = ? and parent = ? and link = 'continue' limit 1"
 _ANSWER = "select text, tool_calls from responses where request = ?"
 _HINTED = "select seq, last_request from sessions where client_session = ? and user is ? limit 1"
 _RECENT = """select seq, last_request, requests from sessions where scope = ? and last_at >= ?
     order by last_at desc limit ?"""
 _SAME_SYSTEM = "select 1 from turns where session = ? and system is ? limit 1"
 _CLAIM = "update turns set claimed = 1 where request = ?"
+_CLAIM_FAILED = "update turns set claimed = 1 where request = ? and state is not 'complete'"
 _INSERT = """insert into sessions (id, parent, title, user, client, client_version, client_session, working_folder,
     repository, started_at, last_at, requests, last_request, scope) values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, ?, ?)"""
 _TOUCH = """update sessions set requests = requests + 1, last_at = max(last_at, :at), last_request = :seq,
@@ -177,7 +178,7 @@ class Sessions:
             if known[length] == known[length + 1] or known[length] == known[0]:
                 continue
             turns = self._turns(asked, _AT, known[length], session)
-            if not turns:
+            if not turns and asked.row["credential_kind"] != "oauth":
                 continue
             stop = length
             while stop < whole and spoken[stop]:
@@ -187,7 +188,7 @@ class Sessions:
                 return None
             if found is None and final:
                 found = next((t for t in turns if t["state"] is None and not t["claimed"]), None)
-            if found is None and length > first_answer:
+            if found is None and length > first_answer and turns:
                 found = turns[0]  # all up to here is known, only the last answer was written anew
             if found:
                 if again and found["claimed"]:
@@ -203,7 +204,8 @@ class Sessions:
             recent = asked.row["started_at"] - turn["started_at"] < _RETRY_MS
             if turn["system"] != asked.system:
                 continue
-            if answered or (recent and (turn["state"] in FAILED or asked.stated.retried)):
+            failed = turn["state"] in FAILED or asked.stated.retried
+            if answered or (recent and failed and not turn["claimed"]):
                 return _Found(turn, "retry")
         return None
 
@@ -281,9 +283,10 @@ class Sessions:
         turn = found.turn
         parent = int(turn["request"])
         if found.link != "continue":
+            self._db.execute(_CLAIM_FAILED, (parent,))
             return found.link, parent
         if turn["claimed"]:
-            sibling = self._one(_SIBLING, parent)
+            sibling = self._one(_SIBLING, turn["session"], parent)
             return ("fork" if sibling and sibling["state"] is None else "edit"), parent
         self._db.execute(_CLAIM, (parent,))
         return "continue", parent
