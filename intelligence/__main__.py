@@ -15,6 +15,7 @@ import threading
 from intelligence.config import ConfigError, load_config
 from intelligence.log import configure_logging
 from intelligence.store.migrations import SchemaError
+from intelligence.store.pricing import Prices
 from intelligence.store.status import AlreadyRunning
 from intelligence.store.worker import Worker, WorkerError
 
@@ -42,7 +43,11 @@ def main(arguments: list[str] | None = None) -> int:
         signal.signal(number, lambda *_: stop.set())
     try:
         Worker(
-            config.data_dir, stop, drain=options.drain, store=None if options.drain else config.store
+            config.data_dir,
+            stop,
+            drain=options.drain,
+            store=None if options.drain else config.store,
+            prices=Prices(config.prices.models),
         ).run()
     except (WorkerError, AlreadyRunning, SchemaError, OSError) as e:
         log.error("%s", e)

@@ -77,6 +77,13 @@ do update set {", ".join(adds)}"""  # noqa: S608
 
 ADD = _statement()
 DROP_EMPTY = "delete from rollup_hourly where requests <= 0"
+# What is left of a sum when nothing that was known is in it any more.
+FORGET_SUMS = """
+update rollup_hourly set cost_usd = iif(unpriced = requests, null, cost_usd),
+    subscription_usd = iif(unpriced = requests, null, subscription_usd),
+    input_tokens = iif(uncounted = requests, nullif(input_tokens, 0), input_tokens),
+    output_tokens = iif(uncounted = requests, nullif(output_tokens, 0), output_tokens)
+where unpriced = requests or uncounted = requests"""
 
 
 def add(db: sqlite3.Connection, seqs: Sequence[int]) -> None:
@@ -88,6 +95,7 @@ def take_out(db: sqlite3.Connection, seqs: Sequence[int]) -> None:
     """Calls that were added, before their rows go; in the caller's transaction. Pending ones are passed over."""
     db.execute(ADD, {"sign": -1, "seqs": json.dumps(list(seqs))})
     db.execute(DROP_EMPTY)
+    db.execute(FORGET_SUMS)
 
 
 def quantile(counts: Sequence[int | None], q: float) -> float | None:

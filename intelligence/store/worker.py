@@ -22,6 +22,8 @@ from intelligence.config import Store
 from intelligence.store.drain import Drain
 from intelligence.store.keeping import Keeping
 from intelligence.store.migrations import open_database
+from intelligence.store.pricing import Prices
+from intelligence.store.reading import CALLS, SECONDS, backlog, read_some
 from intelligence.store.status import ProcessStatus, journal_lag
 
 log = logging.getLogger(__name__)
@@ -29,6 +31,9 @@ log = logging.getLogger(__name__)
 STEP_SECONDS = 0.05  # between the beginnings of two steps, unless one takes longer
 RETRY_SECONDS = 1.0
 STATUS_SECONDS = 1.0
+# From so many frames in a step on, rows go before everything else.
+RUSH_FRAMES = 500
+RUSH_READS = 10
 QUIET_SECONDS = 2.0
 STOP_SECONDS = 5.0
 GIVE_UP_SECONDS = 30.0
@@ -59,13 +64,21 @@ def sole_writer(data_dir: Path) -> Iterator[None]:
 
 class Worker:
     def __init__(
-        self, data_dir: Path, stop: threading.Event, *, drain: bool = False, store: Store | None = None
+        self,
+        data_dir: Path,
+        stop: threading.Event,
+        *,
+        drain: bool = False,
+        store: Store | None = None,
+        prices: Prices | None = None,
     ) -> None:
         """`drain`: end when everything that proxies have written is stored. `store`: also do what `keeping` does."""
         self._data_dir = data_dir
         self._stop = stop
         self._drain_only = drain
         self._store = store
+        self._prices = prices or Prices()
+        self._read_at = float("-inf")
         self._keeping: Keeping | None = None
         self._stop_by: float | None = None
         self._failing_since: float | None = None
@@ -98,7 +111,7 @@ class Worker:
         journal.mkdir(mode=0o700, exist_ok=True)
         with (
             closing(open_database(self._data_dir / "traffic.db")) as db,
-            closing(Drain(db, journal)) as drain,
+            closing(Drain(db, journal, self._prices)) as drain,
         ):
             drain.abandon()
             try:
@@ -117,12 +130,16 @@ class Worker:
             frames = drain.step()
             self._recovered()
             if began - self._told_at >= STATUS_SECONDS:
-                status.update(lag_bytes=journal_lag(self._data_dir)[0], stored=self._stored + drain.stored)
+                lag_bytes = journal_lag(self._data_dir)[0]
+                status.update(lag_bytes=lag_bytes, stored=self._stored + drain.stored, unread=backlog(db))
                 self._told_at = began
             if stopping or self._drain_only:
-                if not frames or (stopping and not self._time_left()):
+                if stopping and (not frames or not self._time_left()):
+                    return False
+                if not frames and not self._read(db, frames):
                     return False
                 continue
+            more = self._read(db, frames)
             if self._keeping and self._keeping.turn(db, drain):
                 return True
             if frames:
@@ -130,8 +147,20 @@ class Worker:
             elif not quiet and began - busy_at > QUIET_SECONDS:
                 _checkpoint(db)
                 quiet = True
-            if not (self._keeping and self._keeping.busy):
+            if not more and not (self._keeping and self._keeping.busy):
                 self._stop.wait(max(began + STEP_SECONDS - time.monotonic(), 0))
+
+    def _read(self, db: sqlite3.Connection, frames: int) -> bool:
+        """Read what ended calls say: as much as a step allows, in a rush a little every second. Whether that was not all."""
+        began = time.monotonic()
+        if frames < RUSH_FRAMES:
+            read = read_some(db, self._prices)
+        elif began - self._read_at >= STATUS_SECONDS:
+            read = read_some(db, self._prices, calls=RUSH_READS)
+        else:
+            return False
+        self._read_at = began
+        return read == CALLS or (read > 0 and time.monotonic() - began >= SECONDS)
 
     def _time_left(self) -> bool:
         """Asked after the order to stop."""

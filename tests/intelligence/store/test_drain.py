@@ -88,7 +88,7 @@ def test_a_call_is_one_row(tmp_path, journal, db):
         "error_type": None,
         "client": "openai-python",
         "user": None,
-        "cost_usd": None,
+        "cost_usd": 3.75e-05,
         "session_id": call_id,
     }
     assert {key: row[key] for key in expected} == expected

@@ -63,7 +63,7 @@ def test_totals_say_what_they_leave_out(recorded):
         "input_tokens": 7,
         "uncounted": 2,
     }
-    assert (everything["cost_usd"], everything["unpriced"]) == (None, 3)
+    assert (everything["cost_usd"], everything["unpriced"]) == (3.75e-05, 2)
     assert queries.totals(db, run=runs[1])["first_id"] == ids[2]
     nothing = queries.totals(db, until_ms=1)
     assert (nothing["calls"], nothing["pending"], nothing["input_tokens"]) == (0, 0, None)
