@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, get_args, get_origin
 
 import platformdirs
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
 
 Port = Annotated[int, Field(ge=0, le=65535)]
 ENV_PREFIX = "LLMITM_"
@@ -178,17 +178,40 @@ class Prices(Section):
 
 
 class Dashboard(Section):
+    auth: Literal["none", "password"] = Field(
+        "none",
+        description="`none`: whoever reaches the dashboard may read everything; loopback only. `password`: people log in, "
+        "with names, roles and passwords from `llmitm user`.",
+    )
     host: str = Field(
-        "127.0.0.1", description="Address the dashboard listens on. It has no log-in yet: loopback only."
+        "127.0.0.1",
+        description='Address the dashboard listens on. Another than loopback takes `auth = "password"`, and TLS before it.',
     )
     port: Port = Field(8001, description="Port of the dashboard; 0 takes a free one.")
+    origins: list[str] = Field(
+        [],
+        description="More addresses that browsers reach it at, e.g. `https://llmitm.example.com` of a TLS proxy before it, "
+        "whose `X-Forwarded-For` is then believed.",
+    )
 
     @field_validator("host")
     @classmethod
-    def _loopback(cls, host: str) -> str:
-        if host not in ("127.0.0.1", "::1", "localhost"):
-            raise ValueError("must be a loopback address (127.0.0.1, ::1 or localhost)")
+    def _loopback(cls, host: str, info: ValidationInfo) -> str:
+        if host not in ("127.0.0.1", "::1", "localhost") and info.data.get("auth") != "password":
+            raise ValueError(
+                'must be a loopback address (127.0.0.1, ::1 or localhost) unless dashboard.auth is "password"'
+            )
         return host
+
+    @field_validator("origins")
+    @classmethod
+    def _origin_form(cls, origins: list[str]) -> list[str]:
+        for origin in origins:
+            if not re.fullmatch(r"https?://[a-z0-9.\[\]:-]+", origin):
+                raise ValueError(
+                    f"{origin!r} is not of the form https://host or http://host:port, in lower case"
+                )
+        return origins
 
 
 class Log(Section):
@@ -305,7 +328,7 @@ def _explain(err: Any, path: Path, text: str, from_env: dict[tuple[str, str], tu
     if key and (section, key) in from_env:
         where = f"{from_env[section, key][0]} (environment)"
     else:
-        line = _line_of(text, section, key)
+        line = line_of(text, section, key)
         where = f"{path}:{line}" if line else str(path)
     name = f"{section}.{key}" if key else f"[{section}]"
     if err["type"] == "extra_forbidden":
@@ -321,7 +344,7 @@ def _nearest(name: str, known: list[str]) -> str:
     return f"; did you mean {near[0]}?" if near else f"; known are {', '.join(known)}"
 
 
-def _line_of(text: str, section: str, key: str | None) -> int | None:
+def line_of(text: str, section: str, key: str | None) -> int | None:
     """The line of `[section]`, or of `key` in it. A small scan, as tomllib keeps no positions."""
     inside = False
     for number, line in enumerate(text.splitlines(), 1):
