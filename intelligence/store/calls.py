@@ -105,7 +105,7 @@ def begin(
             "headers": _headers(head.headers),
             "model": model,
             "stream": stream,
-            "body_bytes": len(body),
+            "body_bytes": len(body) if head.body_bytes is None else head.body_bytes,
             "body_sha256": head.body_sha256 or hashlib.sha256(body).hexdigest(),
         }
     row |= {

@@ -195,6 +195,7 @@ _HEAD_FIELDS = frozenset(RequestHead.__struct_fields__) - {"headers", "websocket
 
 def _head(row: dict[str, Any]) -> RequestHead:
     values = {name: row[name] for name in _HEAD_FIELDS if row.get(name) is not None}
+    values["body_bytes"] = row["request_bytes"]
     values["stream"] = None if row["stream"] is None else bool(row["stream"])
     for name in ("method", "scheme", "host", "path", "http_version"):
         values.setdefault(name, "")

@@ -85,6 +85,7 @@ class RequestHead(msgspec.Struct, omit_defaults=True):
     websocket: bool = False
     body_redacted: bool = False
     body_sha256: str | None = None  # of the body as sent; only where the recorded one differs
+    body_bytes: int | None = None  # the same
 
 
 class ResponseHead(msgspec.Struct, omit_defaults=True):

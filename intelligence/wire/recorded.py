@@ -92,7 +92,8 @@ def strip_request(
     stripped = strip_body(redactor, encoding, body, conversation)
     if stripped is None:
         return body
-    head.body_redacted, head.body_sha256 = True, hashlib.sha256(body).hexdigest()
+    head.body_redacted = True
+    head.body_sha256, head.body_bytes = hashlib.sha256(body).hexdigest(), len(body)
     head.headers = without_encoding(head.headers)
     return stripped
 
