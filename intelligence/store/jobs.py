@@ -16,8 +16,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from intelligence.store.ids import uuid7
-
 FOLDER = "jobs"
 UNREAD_SECONDS = 3600.0  # an answer nobody fetched
 
@@ -60,7 +58,7 @@ def submit(data_dir: Path, kind: str, arguments: dict[str, Any]) -> Job:
     """Raises `OSError`."""
     folder = data_dir / FOLDER
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    job = Job(folder / f"{uuid7().hex()}.json", kind, arguments)
+    job = Job(folder / f"{time.time_ns():020d}-{os.urandom(4).hex()}.json", kind, arguments)
     _write(job.path, {"kind": kind, "arguments": arguments})
     return job
 

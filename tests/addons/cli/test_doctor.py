@@ -57,3 +57,14 @@ def test_a_proxy_that_cannot_start(tmp_path):
     report, checks = examine(place)
     assert checks["proxy"]["state"] == "broken" and not report["ok"]
     assert "call" not in checks
+
+
+def test_the_record_itself(tmp_path):
+    place = place_in(tmp_path)
+    assert place.llmitm("doctor", "--db").returncode == 0, "nothing recorded yet is nothing wrong"
+    place.data_dir.mkdir()
+    (place.data_dir / "traffic.db").write_bytes(b"no database" * 1000)
+    result = place.llmitm("doctor", "--db", "--json")
+    (check,) = json.loads(result.stdout)["checks"]
+    assert result.returncode == 1 and check["state"] == "broken"
+    assert "llmitm restore" in check["fix"]

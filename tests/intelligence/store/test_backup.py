@@ -1,0 +1,110 @@
+import os
+import shutil
+import sqlite3
+import threading
+from contextlib import closing
+
+import pytest
+import zstandard
+
+from intelligence.store import backup
+from intelligence.store.migrations import SchemaError, open_database
+from tests.intelligence.store.test_keeping import drained, record
+from tests.intelligence.store.test_killed import older
+from tests.intelligence.store.traffic import calls
+
+
+@pytest.fixture
+def database(tmp_path):
+    record(tmp_path, "one", "two")
+    drained(tmp_path)
+    return tmp_path / "traffic.db"
+
+
+def unpacked(path):
+    plain = path.with_suffix(".plain")
+    with path.open("rb") as packed, plain.open("wb") as out:
+        zstandard.ZstdDecompressor().copy_stream(packed, out)
+    return plain
+
+
+def test_a_backup_is_private_whole_and_leaves_no_draft(database):
+    path = backup.make(database)
+    assert os.stat(path).st_mode & 0o777 == 0o600
+    assert [p.name for p in path.parent.iterdir()] == [path.name]
+    with closing(sqlite3.connect(unpacked(path))) as db:
+        assert len(calls(db)) == 2
+
+
+def test_a_backup_is_of_one_moment_though_the_worker_writes(database, monkeypatch):
+    monkeypatch.setattr(backup, "PAGES", 1)
+    stop = threading.Event()
+
+    def write():
+        with closing(sqlite3.connect(database, isolation_level=None, timeout=10)) as db:
+            while not stop.is_set():
+                db.execute("begin immediate")
+                db.execute("insert into events (at, kind, message, data) values (1, 'a', '', '')")
+                db.execute("insert into events (at, kind, message, data) values (1, 'b', '', '')")
+                db.execute("commit")
+
+    thread = threading.Thread(target=write)
+    thread.start()
+    try:
+        paths = [backup.make(database) for _ in range(3)]
+    finally:
+        stop.set()
+        thread.join()
+    for path in paths:
+        with closing(sqlite3.connect(unpacked(path))) as db:
+            assert db.execute("pragma integrity_check").fetchone() == ("ok",)
+            assert dict(db.execute("select kind, count(*) from events group by 1")) in (
+                {},
+                {"a": (n := db.execute("select count(*) / 2 from events").fetchone()[0]), "b": n},
+            )
+
+
+def test_a_named_file(database, tmp_path):
+    path = backup.make(database, file=tmp_path / "mine.db")
+    with closing(sqlite3.connect(path)) as db:
+        assert len(calls(db)) == 2
+    with pytest.raises(backup.BackupError, match="there already"):
+        backup.make(database, file=path)
+
+
+def test_rotation_leaves_what_a_person_made(database, tmp_path):
+    mine = backup.make(database)
+    daily = [backup.make(database, "daily") for _ in range(3)]
+    assert backup.rotate(tmp_path, "daily", 2) == daily[:1]
+    assert backup.stored(tmp_path) == sorted([mine, *daily[1:]])
+
+
+def test_due_once_a_day(database, tmp_path):
+    assert backup.is_due(tmp_path)
+    made = backup.make(database, "daily").stat().st_mtime
+    assert not backup.is_due(tmp_path, now=made + 86_000)
+    assert backup.is_due(tmp_path, now=made + 86_400)
+
+
+def test_no_room_is_said_before(database, monkeypatch):
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: type("Disk", (), {"free": 1000}))
+    with pytest.raises(backup.BackupError, match="0 MB are free"):
+        backup.make(database)
+
+
+def test_a_migration_makes_one_first(database, tmp_path):
+    older(tmp_path)
+    open_database(database).close()
+    (made,) = backup.stored(tmp_path, "migration")
+    with closing(sqlite3.connect(unpacked(made))) as db:
+        columns = [row[1] for row in db.execute("pragma table_info(requests)")]
+    assert "pruned" not in columns
+    open_database(database).close()
+    assert backup.stored(tmp_path, "migration") == [made]
+
+
+def test_without_room_for_it_nothing_is_migrated(database, tmp_path, monkeypatch):
+    older(tmp_path)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: type("Disk", (), {"free": 1000}))
+    with pytest.raises(SchemaError, match="must be backed up"):
+        open_database(database)

@@ -1,0 +1,68 @@
+import sqlite3
+from contextlib import closing
+
+import pytest
+
+from intelligence.store import backup, restore
+from intelligence.store import migrations as migrations_module
+from intelligence.store.jobs import JobError
+from intelligence.store.migrations import open_database
+from tests.intelligence.store.test_keeping import drained, record
+from tests.intelligence.store.traffic import calls
+
+
+@pytest.fixture
+def database(tmp_path):
+    record(tmp_path, "one", "two")
+    drained(tmp_path)
+    return tmp_path / "traffic.db"
+
+
+def test_restoring_a_newer_one_is_refused(database, tmp_path, monkeypatch):
+    path = backup.make(database)
+    known = migrations_module.migrations._migrations
+    monkeypatch.setattr(migrations_module.migrations, "_migrations", known[:-1])
+    before = database.read_bytes()
+    with pytest.raises(JobError, match="newer llmitm"):
+        restore.restore(tmp_path, path)
+    assert database.read_bytes() == before
+
+
+@pytest.mark.parametrize("damage", ["cut", "flipped", "text"])
+def test_restoring_a_damaged_one_is_refused(database, tmp_path, damage):
+    path = backup.make(database)
+    data = path.read_bytes()
+    middle = len(data) // 2
+    path.write_bytes(
+        {
+            "cut": data[:middle],
+            "flipped": data[:middle] + bytes([data[middle] ^ 0xFF]) + data[middle + 1 :],
+            "text": b"not a backup",
+        }[damage]
+    )
+    before = database.read_bytes()
+    with pytest.raises(JobError, match=r"damaged|no backup"):
+        restore.restore(tmp_path, path)
+    assert database.read_bytes() == before
+    assert not (tmp_path / "traffic.db.restoring").exists()
+
+
+def test_restoring_in_place_of_a_damaged_database(database, tmp_path):
+    path = backup.make(database)
+    database.write_bytes(b"damaged beyond all" * 1000)
+    report = restore.restore(tmp_path, path)
+    assert report["calls"] == 2
+    with closing(open_database(database)) as db:
+        assert len(calls(db)) == 2
+
+
+def test_a_log_left_beside_is_not_played_into_what_comes(database, tmp_path):
+    path = backup.make(database)
+    writer = sqlite3.connect(database, isolation_level=None)
+    writer.execute("pragma wal_autocheckpoint = 0")
+    writer.execute("delete from requests")
+    restore.restore(tmp_path, path)
+    writer.close()
+    with closing(open_database(database)) as db:
+        assert len(calls(db)) == 2
+        assert db.execute("pragma integrity_check").fetchone() == ("ok",)
