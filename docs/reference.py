@@ -24,6 +24,7 @@ from addons.reload import NEEDS_RESTART
 from intelligence.config import SECTIONS, ModelPrice, ScopeHost
 from intelligence.store import views
 from intelligence.store.migrations import migrations
+from intelligence.store.rollups import BUCKETS
 
 HELP_WIDTH = 100
 
@@ -50,7 +51,7 @@ CALLS = {
     "cache_write_tokens": "of the input, written to it",
     "reasoning_tokens": "of the output",
     "usage_raw": "JSON: the provider's own numbers",
-    "cost_usd": "nothing writes it yet",
+    "cost_usd": "US dollars, list price unless `costs.basis` says otherwise; under a subscription, what it would have cost",
     "ttft_ms": "from the request to the first token of content",
     "duration_ms": "from the request to the end of the answer",
     "chunks": "pieces in which the answer arrived",
@@ -75,6 +76,13 @@ TABLES = {
     "sessions": "Conversations and agent runs.",
     "turns": "Where a request stands in the tree and in its session, and how it came to be there.",
     "tree_backlog": "What an older version stored whole and the worker has yet to move into the tree.",
+    "costs": "What a call cost, where that is known. `basis`: by list price; the same for a call under a flat rate "
+    "(`subscription`); as the provider stated; by your own prices (`override`).",
+    "contexts": "What fills the context of a request. Read some time after the call has ended.",
+    "rollup_hourly": "What the calls of an hour add up to, by provider, model, client and user. A call is added when it ends.",
+    "search_texts": "What calls added to their conversations and what was answered, for full-text search "
+    "(`search_texts_fts`, FTS5).",
+    "to_read": "Calls whose words are not yet in the search.",
     "journal_positions": "How far each segment of the journal is stored.",
     "open_calls": "What the worker knows of calls that have not ended.",
     "open_chunks": "What has arrived of their answers.",
@@ -82,7 +90,16 @@ TABLES = {
 }
 
 # Tables in which the worker keeps its place; nobody else should need them.
-INTERNAL = ("tree_backlog", "journal_positions", "open_calls", "open_chunks", "forgotten")
+INTERNAL = ("tree_backlog", "to_read", "journal_positions", "open_calls", "open_chunks", "forgotten")
+
+# Columns that later migrations added, and families of columns, told once.
+ADDED = {
+    ("responses", "service_tier"): "the one it was served in, where the answer says so outside its usage",
+    ("responses", "first_byte_ms"): "from the request to the first byte of the answer's body",
+    ("responses", "gap_max_ms"): "longest silence between two pieces of the answer",
+    ("responses", "gap_p95_ms"): "95th percentile of those silences",
+}
+BUCKET = re.compile(r"(duration|ttft)_(\w+)")
 
 
 def config() -> str:
@@ -233,7 +250,7 @@ def schema() -> str:
     views.refresh(db.conn)
     conn = db.conn
     assert conn is not None
-    tables = [name for name in db.table_names() if not name.startswith(("sqlite_", "_"))]
+    tables = [name for name in db.table_names() if not name.startswith(("sqlite_", "_", "search_texts_fts"))]
     parts = ["## View `calls`", "", *_table(("column", "what it holds"), _calls(conn)), "", "## Tables", ""]
     for name in tables:
         parts += [] if name in INTERNAL else _described(conn, name)
@@ -260,8 +277,21 @@ def _described(conn: sqlite3.Connection, table: str) -> list[str]:
     }
     rows = []
     for _, name, type_, not_null, _, key in conn.execute(f"pragma table_info({table})"):
+        if table == "rollup_hourly" and (bucket := BUCKET.fullmatch(name)):
+            if bucket[2] == "inf":
+                first = f"`{bucket[1]}_{BUCKETS[0]}` … `{bucket[1]}_inf`"
+                rows.append(
+                    (
+                        first,
+                        "integer",
+                        "not null",
+                        f"calls by `{bucket[1]}_ms`: up to so many, and beyond the last",
+                    )
+                )
+            continue
         rules = ["primary key" if key else "not null" if not_null else "", points_to.get(name, "")]
-        rows.append((f"`{name}`", type_.lower(), ", ".join(filter(None, rules)), _cell(_meaning(sql, name))))
+        meaning = ADDED.get((table, name)) or _meaning(sql, name)
+        rows.append((f"`{name}`", type_.lower(), ", ".join(filter(None, rules)), _cell(meaning)))
     return [
         f"### {table}",
         "",
