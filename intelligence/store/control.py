@@ -1,0 +1,175 @@
+"""`control.db`: what people decide, as opposed to what was recorded. Its schema, its transactions, and the audit log.
+
+Any of our processes writes it, in transactions so short that none waits long for another. It is a file of its own, so that the
+dashboard can read `traffic.db` without being able to write it, and SQL typed there never meets a password hash.
+
+Whatever a person changes is written down by `audit`, in the transaction that changes it: who, when, what, before and after.
+Triggers let nothing change or leave `audit_log`. That keeps the program honest; it cannot keep out who may write the file itself.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sqlite3
+import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Any
+
+import sqlite_utils
+from sqlite_utils.migrations import Migrations
+
+NAME = "control.db"
+WAIT_SECONDS = 10
+
+migrations = Migrations("control")
+
+
+class ControlError(Exception):
+    """`control.db` must not be touched. The message is for the user."""
+
+
+def prepare(data_dir: Path) -> None:
+    """Make the file, or bring it up to date. Raises `ControlError`, `sqlite3.Error`, `OSError`."""
+    data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    path = data_dir / NAME
+    if not path.exists():
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+    with closing(_open(path)) as db:
+        db.execute("pragma journal_mode = wal")
+        _refuse_newer(db, path)
+        migrations.apply(sqlite_utils.Database(db))
+
+
+@contextmanager
+def reading(data_dir: Path) -> Iterator[sqlite3.Connection]:
+    """A connection to look with. Raises `sqlite3.Error`, also if the file is not there."""
+    with closing(_open(data_dir / NAME)) as db:
+        db.execute("pragma query_only = on")
+        yield db
+
+
+@contextmanager
+def changing(data_dir: Path) -> Iterator[sqlite3.Connection]:
+    """One transaction, begun as a writer: what is read in it stays true until its end. Raises `sqlite3.Error`."""
+    with closing(_open(data_dir / NAME)) as db:
+        db.execute("begin immediate")
+        try:
+            yield db
+        except BaseException:
+            db.execute("rollback")
+            raise
+        db.execute("commit")
+
+
+def now_ms() -> int:
+    return time.time_ns() // 1_000_000
+
+
+def audit(
+    db: sqlite3.Connection, actor: str, action: str, subject: str, before: Any = None, after: Any = None
+) -> None:
+    """Write down that `actor` did `action` to `subject`. `before` and `after` are JSON values without secrets."""
+    db.execute(
+        "insert into audit_log (at, actor, action, subject, before, after) values (?, ?, ?, ?, ?, ?)",
+        (now_ms(), actor, action, subject, _json(before), _json(after)),
+    )
+
+
+def audited(db: sqlite3.Connection, limit: int, before_id: int | None = None) -> list[dict[str, Any]]:
+    """The latest entries first, those older than entry `before_id`."""
+    rows = db.execute(
+        "select id, at, actor, action, subject, before, after from audit_log "
+        "where ?1 is null or id < ?1 order by id desc limit ?2",
+        (before_id, limit),
+    )
+    return [dict(row) for row in rows]
+
+
+def _json(value: Any) -> str | None:
+    return None if value is None else json.dumps(value, ensure_ascii=False, sort_keys=True)
+
+
+def _open(path: Path) -> sqlite3.Connection:
+    """Never makes the file: one without a schema would be of no use to anyone."""
+    uri = f"{path.absolute().as_uri()}?mode=rw"
+    db = sqlite3.connect(uri, uri=True, isolation_level=None, timeout=WAIT_SECONDS)
+    db.row_factory = sqlite3.Row
+    db.execute("pragma foreign_keys = on")
+    db.execute("pragma secure_delete = on")
+    return db
+
+
+def _refuse_newer(db: sqlite3.Connection, path: Path) -> None:
+    known = {step.name for step in migrations.pending(sqlite_utils.Database(memory=True))}
+    applied = {step.name for step in migrations.applied(sqlite_utils.Database(db))}
+    if newer := sorted(applied - known):
+        raise ControlError(
+            f"{path} was made by a newer llmitm (it has {', '.join(newer)}). "
+            "Upgrade llmitm, or set store.dir in mitm.toml to another folder."
+        )
+
+
+@migrations()
+def c001_people(db: sqlite_utils.Database) -> None:
+    for statement in (
+        """
+        create table users (
+            name text primary key,
+            role text not null check (role in ('viewer', 'reviewer', 'admin')),
+            password_hash text not null,
+            created_at integer not null
+        ) strict, without rowid
+        """,
+        # The browser holds the token; here is only its SHA-256, so that a copy of this file logs nobody in.
+        """
+        create table login_sessions (
+            token_sha256 blob primary key,
+            user text not null references users (name) on delete cascade,
+            created_at integer not null,
+            seen_at integer not null,
+            address text not null
+        ) strict, without rowid
+        """,
+        "create index login_sessions_user on login_sessions (user)",
+        # Log-ins that failed or are being checked. Names are hashed: people type passwords there by mistake.
+        """
+        create table login_attempts (
+            id integer primary key,
+            at integer not null,
+            user_sha256 blob not null,
+            address text not null
+        ) strict
+        """,
+        "create index login_attempts_at on login_attempts (at)",
+        """
+        create table settings (
+            user text not null,
+            name text not null,
+            value text not null,
+            primary key (user, name)
+        ) strict, without rowid
+        """,
+        """
+        create table audit_log (
+            id integer primary key autoincrement,
+            at integer not null,
+            actor text not null,
+            action text not null,
+            subject text not null,
+            before text,
+            after text
+        ) strict
+        """,
+        """
+        create trigger audit_log_no_update before update on audit_log
+        begin select raise(abort, 'audit_log is append-only'); end
+        """,
+        """
+        create trigger audit_log_no_delete before delete on audit_log
+        begin select raise(abort, 'audit_log is append-only'); end
+        """,
+    ):
+        db.execute(statement)
