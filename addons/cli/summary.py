@@ -6,21 +6,12 @@ command ran: another client that used it meanwhile is counted too, as nothing in
 
 from __future__ import annotations
 
-import sqlite3
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from urllib.parse import urlencode
 
-_CALLS = """
-select count(*) as calls,
-    sum(c.input_tokens) as input_tokens, sum(c.output_tokens) as output_tokens,
-    sum(c.input_tokens is null or c.output_tokens is null and c.operation <> 'embeddings') as uncounted,
-    sum(c.cost_usd) as cost_usd, sum(c.cost_usd is null) as unpriced,
-    min(c.id) as first_id
-from calls c join requests q using (id)
-where (:run is null or q.run = :run) and c.started_at >= :since_ms and c.started_at <= :until_ms
-"""
+from intelligence.store import queries
 
 
 @dataclass(frozen=True)
@@ -41,10 +32,9 @@ def usage(data_dir: Path, since_ms: int, until_ms: int, run: str | None) -> Usag
     database = data_dir / "traffic.db"
     if not database.exists():
         return Usage()
-    with closing(sqlite3.connect(f"{database.absolute().as_uri()}?mode=ro", uri=True, timeout=5)) as db:
-        db.row_factory = sqlite3.Row
-        row = db.execute(_CALLS, {"run": run, "since_ms": since_ms, "until_ms": until_ms}).fetchone()
-    return Usage(**{key: row[key] for key in row.keys() if row[key] is not None})  # noqa: SIM118
+    with closing(queries.connect(database)) as db:
+        found = queries.totals(db, since_ms=since_ms, until_ms=until_ms, run=run)
+    return Usage(**{field.name: found[field.name] for field in fields(Usage)})
 
 
 def describe(used: Usage) -> str:

@@ -18,18 +18,13 @@ from intelligence.wire.encoding import decode_body
 
 Headers = list[tuple[str, str]]
 
-# Newest first. A page that follows asks again with the greatest `seq` it has.
-LATEST = """
-select q.seq, c.* from calls c join requests q using (id)
-where q.seq > :after_seq order by q.seq desc limit :limit"""
-
 TOTALS = """
 select count(*) as calls,
     coalesce(sum(c.state = 'pending'), 0) as pending,
     coalesce(sum(c.state = 'error'), 0) as errors,
     coalesce(sum(c.state = 'blocked'), 0) as blocked,
     sum(c.input_tokens) as input_tokens, sum(c.output_tokens) as output_tokens,
-    coalesce(sum(c.input_tokens is null or c.output_tokens is null), 0) as uncounted,
+    coalesce(sum(c.input_tokens is null or c.output_tokens is null and c.operation is not 'embeddings'), 0) as uncounted,
     sum(c.cost_usd) as cost_usd, coalesce(sum(c.cost_usd is null), 0) as unpriced,
     min(c.id) as first_id
 from calls c join requests q using (id)
@@ -63,11 +58,6 @@ def connect(database: Path, *, timeout_seconds: float = 5) -> sqlite3.Connection
     db = sqlite3.connect(f"{database.absolute().as_uri()}?mode=ro", uri=True, timeout=timeout_seconds)
     db.row_factory = sqlite3.Row
     return db
-
-
-def latest(db: sqlite3.Connection, limit: int, *, after_seq: int = 0) -> list[dict[str, Any]]:
-    """The newest calls, with the columns of `calls` and `seq`."""
-    return [dict(row) for row in db.execute(LATEST, {"limit": limit, "after_seq": after_seq})]
 
 
 def totals(

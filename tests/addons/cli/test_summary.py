@@ -13,13 +13,14 @@ from addons.cli.summary import Usage, describe, link, usage
 def data_dir(tmp_path):
     with sqlite3.connect(tmp_path / "traffic.db") as db:
         db.executescript("""
-            create table requests (id text, run text, started_at integer, operation text default 'chat');
+            create table requests
+                (id text, run text, started_at integer, operation text default 'chat', state text default 'complete');
             create table answers (id text, input_tokens integer, output_tokens integer, cost_usd real);
-            create view calls as select q.id, q.started_at, q.operation, a.input_tokens, a.output_tokens, a.cost_usd
+            create view calls as select q.id, q.started_at, q.operation, q.state, a.input_tokens, a.output_tokens, a.cost_usd
                 from requests q left join answers a using (id);
             insert into requests (id, run, started_at) values
                 ('a', 'r1', 100), ('b', 'r1', 200), ('c', 'r2', 200), ('d', 'r1', 900);
-            insert into requests values ('e', 'r3', 300, 'embeddings');
+            insert into requests values ('e', 'r3', 300, 'embeddings', 'complete');
             insert into answers values ('a', 10, 5, null), ('b', null, null, null), ('c', 1000, 500, 0.25),
                 ('e', 8, null, null);
         """)

@@ -42,14 +42,6 @@ def recorded(tmp_path):
     second.close()
 
 
-def test_latest_is_newest_first_and_can_be_followed(recorded):
-    db, ids, _ = recorded
-    found = queries.latest(db, 2)
-    assert [row["id"] for row in found] == [ids[2], ids[1]]
-    assert queries.latest(db, 10, after_seq=found[0]["seq"]) == []
-    assert [row["id"] for row in queries.latest(db, 10, after_seq=found[1]["seq"])] == [ids[2]]
-
-
 def test_totals_say_what_they_leave_out(recorded):
     db, ids, runs = recorded
     everything = queries.totals(db)
