@@ -9,7 +9,7 @@ from datasette.utils.asgi import Request
 from jinja2 import Environment
 from pluggy import HookimplMarker
 
-from datasette_plugins import access, call, cells, dashboard, errors, home, live, traffic, units
+from datasette_plugins import access, call, cells, dashboard, errors, health_page, home, live, traffic, units
 from datasette_plugins.guard import App, guard
 
 if TYPE_CHECKING:
@@ -20,8 +20,10 @@ hookimpl = HookimplMarker("datasette")
 ROUTES = [
     (r"^/$", home.home),
     (r"^/-/live$", live.live),
+    (r"^/-/health$", health_page.health),
     (r"^/-/calls/(?P<id>[^/]+)$", call.call),
     (r"^/-/calls/(?P<id>[^/]+)/(?P<side>request|response)$", call.body),
+    (r"^/-/calls/(?P<id>[^/]+)/copy/(?P<form>curl|python|json)$", call.copy),
 ]
 
 

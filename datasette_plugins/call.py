@@ -5,6 +5,7 @@ The page is built from the record alone; nothing in it is trusted. A body is sen
 
 from __future__ import annotations
 
+import asyncio
 import json
 import sqlite3
 import time
@@ -12,11 +13,12 @@ from typing import TYPE_CHECKING, Any
 
 from datasette.utils.asgi import NotFound, Request, Response
 
-from datasette_plugins import calls, conversation, dashboard, record, units
+from datasette_plugins import calls, compare, conversation, copies, dashboard, record, units, usage, waterfall
 from datasette_plugins.access import page
 from datasette_plugins.guard import RAW_CSP
 from datasette_plugins.profile import Profile, profile
 from intelligence.wire.answer import AnswerReader
+from intelligence.wire.request import Request as Asked
 from intelligence.wire.request import read_request
 
 if TYPE_CHECKING:
@@ -29,8 +31,16 @@ RAW_EXCERPT = 20_000
 
 @page
 async def call(datasette: Datasette, request: Request) -> Response:
-    found = await _read(datasette, request, record.read)
-    context = _context(found) | {"base": datasette.urls.path(f"/-/calls/{found.row['id']}")}
+    as_written = request.args.get("view") == "written"
+    found, asked, changes, costs = await _read(datasette, request, _whole)
+    # Reading Markdown takes its time; the event loop has others to serve.
+    context = await asyncio.to_thread(_context, found, asked, changes, as_written=as_written)
+    context |= {
+        "base": datasette.urls.path(f"/-/calls/{found.row['id']}"),
+        "calls_path": datasette.urls.path("/-/calls/"),
+        "as_written": as_written,
+        "costs": costs,
+    }
     return Response.html(await datasette.render_template("llmitm_call.html", context, request=request))
 
 
@@ -43,6 +53,29 @@ async def body(datasette: Datasette, request: Request) -> Response:
         content_type="text/plain; charset=utf-8",
         headers={"content-security-policy": RAW_CSP},
     )
+
+
+@page
+async def copy(datasette: Datasette, request: Request) -> Response:
+    form = request.url_vars["form"]
+    row, sent = await _read(datasette, request, record.request_of)
+    return Response(
+        copies.copy(form, row, sent),
+        content_type="text/plain; charset=utf-8",
+        headers={"content-security-policy": RAW_CSP},
+    )
+
+
+def _whole(
+    db: sqlite3.Connection, call_id: str
+) -> tuple[record.Record, Asked, compare.Changes | None, usage.Costs | None] | None:
+    found = record.read(db, call_id)
+    if found is None:
+        return None
+    row = found.row
+    row["first_byte_ms"] = waterfall.first_byte_ms(db, row["seq"])
+    asked = read_request(row["format"] or "", row["operation"] or "", row["path"] or "", found.request_body)
+    return found, asked, compare.with_previous(db, row, asked), usage.read(db, row)
 
 
 async def _read(datasette: Datasette, request: Request, reader: Any) -> Any:
@@ -59,21 +92,26 @@ async def _read(datasette: Datasette, request: Request, reader: Any) -> Any:
     return found
 
 
-def _context(found: record.Record) -> dict[str, Any]:
+def _context(
+    found: record.Record, asked: Asked, changes: compare.Changes | None, *, as_written: bool
+) -> dict[str, Any]:
     row = found.row
     shown = calls.row(row)
-    asked = read_request(row["format"] or "", row["operation"] or "", row["path"] or "", found.request_body)
+    reader = conversation.Reader(as_written=as_written)
+    answer = _answer(found, reader)
     return {
         "call": row,
         "row": shown,
         "now_ms": time.time_ns() // 1_000_000,
         "understood": asked.understood,
-        "said": conversation.of_request(asked),
-        "answer": _answer(found),
+        "said": conversation.of_request(asked, reader, changes.first_new if changes else None),
+        "changes": changes,
+        "answer": answer,
         "parameters": conversation.parameters(asked),
-        "usage": _usage(row, shown),
+        "usage": usage.tokens(row, shown),
         "usage_raw": conversation.pretty(row["usage_raw"] or ""),
         "timing": _timing(row),
+        "waterfall": [] if row["websocket"] else waterfall.steps(row),
         "profile": _profile(found),
         "headers": {"Request headers": row["request_headers"], "Response headers": row["response_headers"]},
         "bodies": [
@@ -85,45 +123,33 @@ def _context(found: record.Record) -> dict[str, Any]:
     }
 
 
-def _answer(found: record.Record) -> conversation.Turn:
+def _answer(found: record.Record, reader: conversation.Reader) -> conversation.Turn:
     """The stored answer; of a call that still runs, what has come of it."""
     row = found.row
     if row["state"] != "pending" or row["websocket"] or row["status_code"] is None:
         return conversation.of_answer(
-            row["text"], row["reasoning"], _tools(row["tool_calls_json"]), _tools(row["server_tool_calls"])
+            row["text"],
+            row["reasoning"],
+            _tools(row["tool_calls_json"]),
+            _tools(row["server_tool_calls"]),
+            reader,
         )
-    reader = AnswerReader(
+    answer_reader = AnswerReader(
         row["format"],
         row["operation"],
         status_code=row["status_code"],
         headers=row["response_headers"],
         path=row["path"] or "",
     )
-    reader.feed(found.response_raw)
-    answer = reader.finish()
+    answer_reader.feed(found.response_raw)
+    answer = answer_reader.finish()
     calls_so_far = [(tool.name, tool.arguments) for tool in answer.tool_calls]
-    return conversation.of_answer(answer.text, answer.reasoning, calls_so_far, [])
+    return conversation.of_answer(answer.text, answer.reasoning, calls_so_far, [], reader)
 
 
 def _tools(raw: str | None) -> list[tuple[str, str]]:
     """Names and arguments, of the columns `tool_calls` and `server_tool_calls`."""
     return [(tool.get("name") or "", tool.get("arguments") or "") for tool in json.loads(raw or "[]")]
-
-
-def _usage(row: dict[str, Any], as_text: dict[str, Any]) -> list[tuple[str, str]]:
-    """Token counts, the parts of a whole only where the provider stated them."""
-    shown = [("Input tokens", as_text["input_tokens"])]
-    for label, column in (
-        ("of them from cache", "cache_read_tokens"),
-        ("of them to cache", "cache_write_tokens"),
-    ):
-        if row[column] is not None:
-            shown.append((label, units.count(row[column])))
-    shown.append(("Output tokens", as_text["output_tokens"]))
-    if row["reasoning_tokens"] is not None:
-        shown.append(("of them reasoning", units.count(row["reasoning_tokens"])))
-    shown.append(("Cost", as_text["cost"]))
-    return shown
 
 
 def _timing(row: dict[str, Any]) -> list[tuple[str, str]]:

@@ -1,5 +1,8 @@
 """What was said in a call, as blocks for the page: who speaks, what kind of thing it is, its text.
 
+The result of a tool stands with the call it answers, whoever sent it; a message of nothing but such results is not shown again.
+Words are read as Markdown unless they are asked for as written.
+
 A request of a coding agent can carry hundreds of messages and megabytes, so the page shows at most `BUDGET` characters, the
 latest messages first, and cuts each text at `LONGEST`. The whole is always there as the raw body.
 """
@@ -8,11 +11,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-from datasette_plugins import units
-from intelligence.wire.request import Message, Part, Request
+from markupsafe import Markup
+
+from datasette_plugins import markdown, units
+from datasette_plugins.markdown import Budget
+from datasette_plugins.pictures import picture
+from intelligence.wire.request import Part, Request
 
 LONGEST = 60_000
 BUDGET = 1_500_000
@@ -33,7 +40,8 @@ LABELS = {
 
 @dataclass(frozen=True)
 class Block:
-    """`preview` is set where the text is long and starts folded. `missing` counts characters left out."""
+    """`preview` is set where the text is long and starts folded. `missing` counts characters left out. `html` is the text as it
+    is to be read, `picture` the address of an image, `results` are those of a tool call."""
 
     kind: str
     label: str
@@ -42,12 +50,42 @@ class Block:
     preview: str = ""
     missing: int = 0
     folded: bool = False
+    html: Markup | None = None
+    picture: str | None = None
+    results: list[Block] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
 class Turn:
+    """`new`: the request before this one of its conversation did not hold it."""
+
     role: str
     blocks: list[Block]
+    new: bool = False
+
+
+class Reader:
+    """Turns parts into blocks, within the budget of one page. `as_written` leaves words as they are."""
+
+    def __init__(self, *, as_written: bool = False) -> None:
+        self._budget = None if as_written else Budget()
+        self._pictures = 8_000_000
+
+    def words(self, text: str) -> Markup | None:
+        return None if self._budget is None else markdown.render(text, self._budget)
+
+    def json(self, text: str) -> Markup | None:
+        """Coloured, if it is JSON."""
+        if self._budget is None or not text.startswith(("{", "[")):
+            return None
+        return markdown.code(text, "json", self._budget)
+
+    def picture(self, data: Any) -> str | None:
+        shown = picture(data)
+        if shown is None or len(shown) > self._pictures:
+            return None
+        self._pictures -= len(shown)
+        return shown
 
 
 @dataclass(frozen=True)
@@ -61,23 +99,55 @@ class Conversation:
     left_out: int = 0
 
 
-def of_request(request: Request) -> Conversation:
+def of_request(request: Request, reader: Reader, new_from: int | None = None) -> Conversation:
+    """`new_from`: the first message that the request before did not hold, if there was one."""
+    results = _results(request)
     turns: list[Turn] = []
     spent = 0
-    for message in reversed(request.messages):
-        turn = _turn(message)
-        spent += sum(len(b.text) for b in turn.blocks)
+    shown = len(request.messages)
+    for at in range(len(request.messages) - 1, -1, -1):
+        message = request.messages[at]
+        blocks = [
+            _with_results(part, results, reader) for part in message.parts if not _placed(part, results)
+        ]
+        spent += sum(len(b.text) + sum(len(r.text) for r in b.results) for b in blocks)
         if spent > BUDGET and turns:
             break
-        turns.append(turn)
+        shown = at
+        if blocks or not message.parts:
+            turns.append(
+                Turn(message.role or "unknown role", blocks, new_from is not None and at >= new_from)
+            )
     turns.reverse()
     return Conversation(
-        [of_part(part) for part in request.system],
+        [of_part(part, reader) for part in request.system],
         [block("tool", tool.name, _tool_text(tool.description, tool.schema)) for tool in request.tools],
         turns[:-OPEN_MESSAGES],
         turns[-OPEN_MESSAGES:],
-        len(request.messages) - len(turns),
+        shown,
     )
+
+
+def _results(request: Request) -> dict[str, list[Part]]:
+    """Results by the id of their call, of calls that are in the request before them."""
+    found: dict[str, list[Part]] = {}
+    for message in request.messages:
+        for part in message.parts:
+            if part.type == "tool_call" and part.id:
+                found.setdefault(part.id, [])
+            elif part.type == "tool_result" and part.id in found:
+                found[part.id].append(part)
+    return found
+
+
+def _placed(part: Part, results: dict[str, list[Part]]) -> bool:
+    return part.type == "tool_result" and any(part is placed for placed in results.get(part.id or "", ()))
+
+
+def _with_results(part: Part, results: dict[str, list[Part]], reader: Reader) -> Block:
+    shown = of_part(part, reader)
+    answers = results.get(part.id or "", []) if part.type == "tool_call" else []
+    return replace(shown, results=[of_part(answer, reader) for answer in answers]) if answers else shown
 
 
 def of_answer(
@@ -85,35 +155,49 @@ def of_answer(
     reasoning: str | None,
     tools: Sequence[tuple[str, str]],
     server_tools: Sequence[tuple[str, str]],
+    reader: Reader,
 ) -> Turn:
     """Tools are names and arguments; `server_tools` are those the provider ran itself."""
     blocks = []
     if reasoning:
-        blocks.append(block("thinking", "", reasoning, folded=True))
+        blocks.append(block("thinking", "", reasoning, folded=True, html=reader.words(reasoning)))
     if text:
-        blocks.append(block("text", "", text))
+        blocks.append(block("text", "", text, html=reader.words(text)))
     for kind, called in (("server_tool_call", server_tools), ("tool_call", tools)):
-        blocks += [block(kind, name, pretty(arguments)) for name, arguments in called]
+        for name, arguments in called:
+            shown = pretty(arguments)
+            blocks.append(block(kind, name, shown, html=reader.json(shown)))
     return Turn("assistant", blocks)
 
 
-def of_part(part: Part) -> Block:
+def of_part(part: Part, reader: Reader) -> Block:
     data: Any = part.data
     if part.type in ("image", "audio", "file") and not part.text:
-        return block(part.type, part.name or "", _media(data))
+        shown = reader.picture(data) if part.type == "image" else None
+        return block(part.type, part.name or "", "" if shown else _media(data), picture=shown)
     text = part.text or ("" if data is None else data if isinstance(data, str) else _json(data))
-    if part.type == "tool_call":
+    if part.type in ("tool_call", "tool_result", "other"):
         text = pretty(text)
-    return block(part.type, part.name or "", text, folded=part.type == "thinking")
+        html = reader.json(text)
+    else:
+        html = reader.words(text)
+    return block(part.type, part.name or "", text, folded=part.type == "thinking", html=html)
 
 
-def block(kind: str, name: str, text: str, *, folded: bool = False) -> Block:
+def block(
+    kind: str,
+    name: str,
+    text: str,
+    *,
+    folded: bool = False,
+    html: Markup | None = None,
+    picture: str | None = None,
+) -> Block:
     shown = text[:LONGEST]
     long = len(shown) > FOLD_OVER or shown.count("\n") > 30
     label = LABELS.get(kind, kind.replace("_", " "))
-    return Block(
-        kind, label, name, shown, _first_lines(shown) if long else "", len(text) - len(shown), folded
-    )
+    preview = _first_lines(shown) if long else ""
+    return Block(kind, label, name, shown, preview, len(text) - len(shown), folded, html, picture)
 
 
 def pretty(text: str) -> str:
@@ -132,10 +216,6 @@ def parameters(request: Request) -> list[tuple[str, str]]:
         (name, value if isinstance(value, str) else _short(_json(value, indent=None)))
         for name, value in request.parameters.items()
     ]
-
-
-def _turn(message: Message) -> Turn:
-    return Turn(message.role or "unknown role", [of_part(part) for part in message.parts])
 
 
 def _tool_text(description: str | None, schema: Any) -> str:

@@ -67,6 +67,14 @@ def read(db: sqlite3.Connection, call_id: str) -> Record | None:
     )
 
 
+def request_of(db: sqlite3.Connection, call_id: str) -> tuple[dict[str, Any], bytes] | None:
+    """What was asked in a call: its row, and the decoded body, at most `SHOWN_BYTES` of it."""
+    row = queries.call(db, call_id)
+    if row is None:
+        return None
+    return row, queries.body(db, row["seq"], "request", row["request_headers"], SHOWN_BYTES)
+
+
 def body(db: sqlite3.Connection, call_id: str, side: str, max_bytes: int) -> bytes | None:
     """The decoded body of a side (`request` or `response`), at most `max_bytes` of it. `None` without such a call."""
     row = queries.call(db, call_id)
@@ -83,6 +91,11 @@ def _pieces(db: sqlite3.Connection, seq: int, kind: str) -> tuple[list[Piece], b
         read.append(piece)
         size += len(piece.data)
     return read, False
+
+
+def _plain_request(db: sqlite3.Connection, row: dict[str, Any], data: bytes) -> bytes:
+    # What comes from the message tree has its content-encoding undone already.
+    return data if queries.is_in_tree(db, row["seq"]) else _decoded(row["request_headers"], data)
 
 
 def _decoded(headers: Headers, data: bytes) -> bytes:

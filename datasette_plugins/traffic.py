@@ -11,12 +11,13 @@ import logging
 import sqlite3
 from contextlib import closing
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from datasette.database import Database
 
 from datasette_plugins import queries
 from datasette_plugins.guard import App, Message, Receive, Send
+from datasette_plugins.slow import SlowQueries
 
 if TYPE_CHECKING:
     from datasette.app import Datasette
@@ -54,11 +55,32 @@ def has_schema(path: Path) -> bool:
         return False
 
 
+class Timed(Database):
+    """A database that remembers its slowest queries."""
+
+    def __init__(self, datasette: Datasette, path: str, slow: SlowQueries) -> None:
+        super().__init__(datasette, path, mode="ro")
+        self._slow = slow
+
+    async def execute(self, sql: str, *args: Any, **kwargs: Any) -> Any:
+        with self._slow.timed(sql):
+            return await super().execute(sql, *args, **kwargs)
+
+    async def execute_fn(self, fn: Any, *args: Any, **kwargs: Any) -> Any:
+        """What our pages read, named by the function that reads it; Datasette's own come by `execute`."""
+        if not fn.__module__.startswith("datasette_plugins"):
+            return await super().execute_fn(fn, *args, **kwargs)
+        name = fn.__qualname__.replace(".<locals>", "").replace(".<lambda>", "")
+        with self._slow.timed(f"{fn.__module__.removeprefix('datasette_plugins.')}: {name}"):
+            return await super().execute_fn(fn, *args, **kwargs)
+
+
 class Traffic:
     """Attaches the database of one data folder to one Datasette."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self.slow = SlowQueries()
         self._attached: FileId | None = None
 
     def attached(self, datasette: Datasette) -> Database | None:
@@ -69,7 +91,7 @@ class Traffic:
                 datasette.remove_database(DATABASE)
                 self._attached = None
             if found is not None and has_schema(self.path):
-                datasette.add_database(Database(datasette, str(self.path), mode="ro"), name=DATABASE)
+                datasette.add_database(Timed(datasette, str(self.path), self.slow), name=DATABASE)
                 self._attached = found
                 log.info("reading %s", self.path)
         return datasette.databases.get(DATABASE)

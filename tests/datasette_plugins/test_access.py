@@ -18,6 +18,8 @@ WALK = [
     ("GET", "/-/calls/CALL", 200, 403),
     ("GET", "/-/calls/CALL/request", 200, 403),
     ("GET", "/-/calls/CALL/response", 200, 403),
+    ("GET", "/-/calls/CALL/copy/curl", 200, 403),
+    ("GET", "/-/health", 200, 403),
     ("GET", "/.json", 200, 403),
     ("GET", "/-/", 200, 403),
     ("GET", "/-/.json", 200, 403),

@@ -3,7 +3,7 @@ from __future__ import annotations
 import json
 
 from datasette_plugins import conversation
-from datasette_plugins.conversation import BUDGET, FOLD_OVER, LONGEST, OPEN_MESSAGES
+from datasette_plugins.conversation import BUDGET, FOLD_OVER, LONGEST, OPEN_MESSAGES, Reader
 from intelligence.wire.request import Message, Part, Request, Tool
 
 
@@ -24,7 +24,8 @@ def test_a_request_in_its_parts() -> None:
             tools=[Tool("Bash", "Runs a command.", {"type": "object"})],
             messages=[Message("user", [text("Hi")])],
             understood=True,
-        )
+        ),
+        Reader(),
     )
     assert [b.text for b in said.system] == ["Be brief."]
     assert said.tools[0].text == 'Runs a command.\n\n{\n  "type": "object"\n}'
@@ -33,7 +34,7 @@ def test_a_request_in_its_parts() -> None:
 
 
 def test_earlier_messages_start_folded() -> None:
-    said = conversation.of_request(messages(20))
+    said = conversation.of_request(messages(20), Reader())
     assert len(said.turns) == OPEN_MESSAGES
     assert said.turns[-1].blocks[0].text.startswith("19 ")
     assert len(said.earlier) == 20 - OPEN_MESSAGES
@@ -41,7 +42,7 @@ def test_earlier_messages_start_folded() -> None:
 
 
 def test_the_page_stays_within_its_budget_and_keeps_the_latest() -> None:
-    said = conversation.of_request(messages(100, 50_000))
+    said = conversation.of_request(messages(100, 50_000), Reader())
     shown = said.earlier + said.turns
     assert sum(len(b.text) for t in shown for b in t.blocks) <= BUDGET + LONGEST
     assert shown[-1].blocks[0].text.startswith("99 ")
@@ -57,22 +58,22 @@ def test_a_long_text_is_folded_and_a_very_long_one_cut() -> None:
 
 
 def test_reasoning_starts_folded() -> None:
-    assert conversation.of_part(Part("thinking", "Hm.")).folded
+    assert conversation.of_part(Part("thinking", "Hm."), Reader()).folded
 
 
 def test_a_tool_call_is_indented() -> None:
-    part = conversation.of_part(Part("tool_call", '{"a":1}', name="Bash"))
+    part = conversation.of_part(Part("tool_call", '{"a":1}', name="Bash"), Reader())
     assert (part.kind, part.name, part.text) == ("tool_call", "Bash", '{\n  "a": 1\n}')
 
 
 def test_an_image_is_told_not_shown() -> None:
-    shown = conversation.of_part(Part("image", data={"type": "base64", "data": "A" * 100_000}))
+    shown = conversation.of_part(Part("image", data={"type": "base64", "data": "A" * 100_000}), Reader())
     assert len(shown.text) < 1000
 
 
 def test_what_an_answer_holds() -> None:
     turn = conversation.of_answer(
-        "Done.", "Hm.", [("Bash", '{"command":"ls"}')], [("web_search", "not json")]
+        "Done.", "Hm.", [("Bash", '{"command":"ls"}')], [("web_search", "not json")], Reader()
     )
     assert [(b.kind, b.name) for b in turn.blocks] == [
         ("thinking", ""),
@@ -80,7 +81,7 @@ def test_what_an_answer_holds() -> None:
         ("server_tool_call", "web_search"),
         ("tool_call", "Bash"),
     ]
-    assert conversation.of_answer(None, None, [], []).blocks == []
+    assert conversation.of_answer(None, None, [], [], Reader()).blocks == []
 
 
 def test_json_that_is_none_stays_text() -> None:
