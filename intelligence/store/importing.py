@@ -136,12 +136,17 @@ class Importer:
             self._db.close()
 
     def _is_stored(self, raw: bytes) -> bool:
-        if self._db is None:
-            database = self._data_dir / "traffic.db"
-            if not database.exists():
-                return False
+        """As far as can be told without waiting: the worker, too, passes over what it knows."""
+        database = self._data_dir / "traffic.db"
+        if self._db is None and database.exists():
             self._db = queries.connect(database)
-        return self._db.execute("select 1 from requests where id = ?", (id_text(raw),)).fetchone() is not None
+        if self._db is None:
+            return False
+        try:
+            found = self._db.execute("select 1 from requests where id = ?", (id_text(raw),)).fetchone()
+        except sqlite3.OperationalError:  # the worker is just making the database
+            return False
+        return found is not None
 
     def _write(self, exchange: Exchange, target: Target | None) -> None:
         if self._writer is None:
