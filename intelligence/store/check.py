@@ -18,6 +18,7 @@ from intelligence.store import bodies, queries, views
 from intelligence.store.journal_reader import JournalError, SegmentReader, is_live
 from intelligence.store.migrations import SchemaError, migrations, refuse_newer
 from intelligence.store.tree import key_of
+from intelligence.store.tree_rows import unpack_part
 
 SHOWN = 3
 RESTORE = "put a backup in its place: `llmitm restore` with the newest file of data/backups"
@@ -56,7 +57,7 @@ BODIES = "select id, request, kind, part, bytes, data, arrivals from bodies orde
 HASH = """
 select id, body_sha256 from requests where seq = ? and body_sha256 is not null and not body_redacted
     and not truncated and not websocket"""
-MESSAGES = "select id, hash, kind, bytes, data from messages"
+MESSAGES = "select id, hash, kind, bytes, data, text from messages"
 SEARCHED = """
 select (select count(*) from search_texts), (select count(*) from search_texts_fts_docsize),
     (select count(*) from search_texts t join search_texts_fts_docsize d on d.id = t.id)"""
@@ -185,10 +186,10 @@ def _hash(db: sqlite3.Connection, body: tuple[int, str], sha: hashlib._Hash) -> 
 
 def _messages(db: sqlite3.Connection, _: Path) -> Iterator[str]:
     count = 0
-    for row_id, key, kind, size, data in db.execute(MESSAGES):
+    for row_id, key, kind, size, data, text in db.execute(MESSAGES):
         count += 1
         try:
-            plain = bodies.decompress(data)
+            plain = unpack_part(data, text)
         except zstandard.ZstdError as e:
             yield f"message {row_id} cannot be unpacked: {e}"
             continue

@@ -52,7 +52,8 @@ _AT = f"""{_TURN} where t.thread = :thread and (:session is null or t.session = 
     and t.request <> :seq order by t.claimed, t.request desc limit {_LOOKED_AT}"""
 _ANSWERED = _AT.replace("where ", "where t.answer = :answer and ")
 _BY_RESPONSE = f"{_TURN} where t.response_id = ? order by t.request desc limit 1"
-_ONE = f"{_TURN} where t.request = ?"
+_ONE = """select t.state, t.answer, t.claimed, q.credential_fingerprint as fingerprint
+    from turns t join requests q on q.seq = t.request where t.request = ?"""
 _BY_ID = f"{_TURN} where q.id = ?"
 _SIBLING = "select state from turns where session = ? and parent = ? and link = 'continue' limit 1"
 _ANSWER = "select text, tool_calls from responses where request = ?"
@@ -118,6 +119,7 @@ class Sessions:
         self._db = db.cursor()
         self._db.row_factory = sqlite3.Row
         self._waits = False
+        self._tasks_of: dict[int, list[str]] = {}
 
     def place(self, asked: Asked, *, final: bool) -> Placed | None:
         """Find or make the session. None when it is to be asked again, `final`, once the request has ended."""
@@ -345,13 +347,21 @@ class Sessions:
             return False
         if turn["fingerprint"] != asked.row["credential_fingerprint"]:
             return False
-        row = self._one(_ANSWER, last)
-        for call in _calls(row["tool_calls"]) if row else []:
-            arguments = decode(text(call.get("arguments")).encode("utf-8", "replace"))
-            for task in _strings(arguments, 0):
-                if len(task) >= _TASK and (task in first or first in task):
-                    return True
-        return False
+        return any(task in first or first in task for task in self._tasks(last))
+
+    def _tasks(self, request: int) -> list[str]:
+        """What the tool calls of an answer say, remembered for it is asked for often."""
+        if (known := self._tasks_of.get(request)) is None:
+            if len(self._tasks_of) > 4 * _LOOKED_AT:
+                self._tasks_of.clear()
+            row = self._one(_ANSWER, request)
+            known = self._tasks_of[request] = [
+                task
+                for call in (_calls(row["tool_calls"]) if row else [])
+                for task in _strings(decode(text(call.get("arguments")).encode("utf-8", "replace")), 0)
+                if len(task) >= _TASK
+            ]
+        return known
 
     # Rows
 

@@ -89,16 +89,21 @@ def _of_metadata(metadata: dict[str, Any]) -> str | None:
 
 def working_folder(texts: Iterable[str]) -> str | None:
     for text in texts:
-        if found := _FOLDER.search(text[:_SEARCHED]):
+        if _may_tell(text, "directory", "cwd") and (found := _FOLDER.search(text[:_SEARCHED])):
             return (found[1] or found[2]).strip()[:1024]
     return None
 
 
 def repository(texts: Iterable[str]) -> str | None:
     for text in texts:
-        if found := _REPOSITORY.search(text[:_SEARCHED]):
+        if _may_tell(text, "repo", "remote") and (found := _REPOSITORY.search(text[:_SEARCHED])):
             return found[1].rstrip(".,;")[:1024]
     return None
+
+
+def _may_tell(text: str, *words: str) -> bool:
+    lowered = text[:_SEARCHED].lower()
+    return any(word in lowered for word in words)
 
 
 def user_texts(messages: Iterable[Message]) -> list[str]:

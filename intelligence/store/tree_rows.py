@@ -14,6 +14,7 @@ from hashlib import blake2b
 from typing import Any
 
 import msgspec
+import zstandard
 
 from intelligence.store.bodies import compress, decompress
 from intelligence.store.meaning import words
@@ -40,8 +41,10 @@ _PATH = """
         union all
         select n.id, n.parent, n.message, depth + 1 from path join nodes n on n.id = path.parent)
     select m.id, m.role, m.meaning from path join messages m on m.id = path.message order by depth desc"""
-_CHAIN_DATA = _PATH.replace("m.id, m.role, m.meaning", "m.data")
-_PART_DATA = "select data from messages where id = ?"
+_CHAIN_DATA = _PATH.replace("m.id, m.role, m.meaning", "m.data, m.text")
+_PART_DATA = "select data, text from messages where id = ?"
+# Words of at least so many characters are not stored a second time in the JSON they are from.
+_WORDS = 64
 
 _pack = msgspec.msgpack.Encoder().encode
 _unpack = msgspec.msgpack.Decoder().decode
@@ -114,7 +117,7 @@ class Tree:
         if row is None:
             role, text, meaning = words(kind, key, format, plain)
             cursor = self._db.execute(
-                _INSERT_MESSAGE, (hash_, kind, role, len(plain), compress(plain), text, meaning, seq)
+                _INSERT_MESSAGE, (hash_, kind, role, len(plain), pack_part(plain, text), text, meaning, seq)
             )
             row = (cursor.lastrowid, role, meaning)
         self._parts[seen] = found = (Said(*row), marks)
@@ -154,7 +157,24 @@ def part(db: sqlite3.Connection, message: int) -> bytes:
     row = db.execute(_PART_DATA, (message,)).fetchone()
     if row is None:
         raise TreeError(f"part {message} is not there")
-    return decompress(row[0])
+    return unpack_part(*row)
+
+
+def pack_part(raw: bytes, text: str | None) -> bytes:
+    """Its JSON as stored beside its words, which serve as the dictionary: so they cost nothing there."""
+    if text is None or len(text) < _WORDS:
+        return compress(raw)
+    return zstandard.ZstdCompressor(level=3, dict_data=_dictionary(text)).compress(raw)
+
+
+def unpack_part(data: bytes, text: str | None) -> bytes:
+    if text is None or len(text) < _WORDS:
+        return decompress(data)
+    return zstandard.ZstdDecompressor(dict_data=_dictionary(text)).decompress(data)
+
+
+def _dictionary(text: str) -> zstandard.ZstdCompressionDict:
+    return zstandard.ZstdCompressionDict(text.encode(), dict_type=zstandard.DICT_TYPE_RAWCONTENT)
 
 
 def body(db: sqlite3.Connection, seq: int) -> bytes | None:
@@ -166,7 +186,7 @@ def body(db: sqlite3.Connection, seq: int) -> bytes | None:
     marked = dict(_unmark(marks)) if marks else {}
 
     def messages() -> list[bytes]:
-        raws = [decompress(data) for (data,) in db.execute(_CHAIN_DATA, (tip,))]
+        raws = [unpack_part(*row) for row in db.execute(_CHAIN_DATA, (tip,))]
         for n, found in marked.items():
             raws[n] = put_marks(raws[n], found)
         if not raws:
