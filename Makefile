@@ -9,10 +9,10 @@ PYTHON := $(shell for p in python3.14 python3.13 python3.12 python3 python \
 	&& "$$p" -c 'import sys; print(sys.executable)' && break; done)
 UV := $(or $(shell command -v uv 2>/dev/null),.uv/bin/uv)
 
-.PHONY: help setup run test lint bench demo install uninstall docs clean
+.PHONY: help setup run test lint bench bench-store fuzz demo install uninstall docs clean
 
 help: ## this list
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
 .uv/bin/uv:
 	@py="$(PYTHON)"; py="$${py:-$$(command -v python3)}"; \
@@ -40,6 +40,14 @@ docs: setup ## write the generated parts of docs/ anew
 
 bench: setup ## measure against bare mitmdump: ratios, PASS or FAIL per row
 	@.venv/bin/python -m tests.bench
+
+bench-store: setup ## measure storage and the worker's drain: PASS or FAIL per row
+	@.venv/bin/python -m tests.bench.store
+
+SECONDS_EACH := $(if $(filter command line environment override,$(origin SECONDS)),$(SECONDS),120)
+fuzz: $(if $(findstring .uv,$(UV)),.uv/bin/uv) ## fuzz every decoder, SECONDS=120 each; finds become test fixtures
+	@$(UV) run --quiet --frozen --isolated --no-default-groups --group fuzz $(if $(PYTHON),--python "$(PYTHON)",--python 3.13) \
+	python -m tests.fuzz --seconds $(SECONDS_EACH)
 
 install: setup ## put `llmitm` on PATH
 	@$(UV) tool install --quiet --force --editable '.[demo]' $(if $(PYTHON),--python "$(PYTHON)") && $(UV) tool update-shell
