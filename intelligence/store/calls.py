@@ -185,6 +185,7 @@ def end(call: Call, head: EndHead | None, t_us: int, pieces: Iterable[Piece]) ->
         reading.answer,
         whole=reading.whole and not call.truncated,
     )
+    arrivals = reading.arrivals
     row = header_columns(call) | reading.columns
     row |= {
         "error_type": result.error_type,
@@ -194,7 +195,10 @@ def end(call: Call, head: EndHead | None, t_us: int, pieces: Iterable[Piece]) ->
         "tls_ms": head.tls_ms if head else None,
         "request_ms": head.request_ms if head else None,
         "close_code": head.close_code if head else None,
-        "ttft_ms": None if reading.ttft_us is None or untimed else reading.ttft_us / 1000,
+        "ttft_ms": None if untimed else _ms(reading.ttft_us),
+        "first_byte_ms": None if untimed else _ms(arrivals.first_us),
+        "gap_max_ms": None if untimed else _ms(arrivals.longest_us),
+        "gap_p95_ms": None if untimed else _ms(arrivals.p95_us),
         "duration_ms": call.elapsed_us(t_us) / 1000,
         "chunks": None if untimed else call.chunks,
         "body_bytes": call.body_bytes,
