@@ -9,7 +9,21 @@ from datasette.utils.asgi import Request
 from jinja2 import Environment
 from pluggy import HookimplMarker
 
-from datasette_plugins import access, call, cells, dashboard, errors, health_page, home, live, traffic, units
+from datasette_plugins import (
+    access,
+    call,
+    cells,
+    dashboard,
+    errors,
+    health_page,
+    home,
+    live,
+    login,
+    preferences,
+    traffic,
+    units,
+    users,
+)
 from datasette_plugins.guard import App, guard
 
 if TYPE_CHECKING:
@@ -24,6 +38,12 @@ ROUTES = [
     (r"^/-/calls/(?P<id>[^/]+)$", call.call),
     (r"^/-/calls/(?P<id>[^/]+)/(?P<side>request|response)$", call.body),
     (r"^/-/calls/(?P<id>[^/]+)/copy/(?P<form>curl|python|json)$", call.copy),
+    (r"^/-/log-in$", login.log_in),
+    (r"^/-/log-out$", login.log_out),
+    (r"^/-/password$", login.password),
+    (r"^/-/preferences$", preferences.preferences),
+    (r"^/-/users$", users.users),
+    (r"^/-/audit$", users.audit),
 ]
 
 
@@ -44,19 +64,19 @@ def asgi_wrapper(datasette: Datasette) -> Any:
     here = dashboard.of(datasette)
 
     def wrap(app: App) -> App:
-        return guard(here.traffic.before(app, datasette), here.hosts) if here else app
+        return guard(here.traffic.before(app, datasette), here.hosts, here.origins) if here else app
 
     return wrap
 
 
 @hookimpl
 def register_actions(datasette: Datasette) -> list[Action]:
-    return [access.SEE_CALLS]
+    return access.ACTIONS
 
 
 @hookimpl(tryfirst=True)
-def actor_from_request(datasette: Datasette) -> dict[str, Any] | None:
-    return dict(access.LOCAL_USER) if dashboard.of(datasette) else None
+def actor_from_request(datasette: Datasette, request: Request) -> Any:
+    return login.actor(datasette, request) if dashboard.of(datasette) else None
 
 
 @hookimpl
@@ -72,15 +92,21 @@ def prepare_jinja2_environment(env: Environment, datasette: Datasette) -> None:
 
 
 @hookimpl
-def extra_template_vars(datasette: Datasette) -> Any:
+def extra_template_vars(datasette: Datasette, request: Request | None) -> Any:
     here = dashboard.of(datasette)
 
     async def frame() -> dict[str, Any]:
         if here is None:
             return {}
+        actor = request.actor if request else None
+        inside = access.may(actor, access.SEE_CALLS.name)
+        tables = access.may(actor, "view-table") and here.traffic.attached(datasette)
         return {
-            "llmitm_problems": await here.feed.checked_problems(),
-            "llmitm_database": traffic.DATABASE if here.traffic.attached(datasette) else None,
+            "llmitm_problems": await here.feed.checked_problems() if inside else [],
+            "llmitm_database": traffic.DATABASE if tables else None,
+            "llmitm_user": actor if inside else None,
+            "llmitm_users": access.may(actor, access.MANAGE_USERS.name),
+            "llmitm_preferences": await preferences.in_force(datasette, request),
         }
 
     return frame
@@ -99,7 +125,7 @@ def render_cell(value: Any, column: str, table: str | None, database: str, datas
 
 @hookimpl(tryfirst=True)
 def forbidden(datasette: Datasette, request: Request, message: str) -> Any:
-    return errors.page(datasette, request, 403, message) if dashboard.of(datasette) else None
+    return login.refused(datasette, request, message) if dashboard.of(datasette) else None
 
 
 @hookimpl(tryfirst=True)

@@ -1,14 +1,17 @@
-"""Who may see what. One place, so that log-ins and roles can take it over without touching a page.
+"""Who may see what. One place, so that no page decides it.
 
 Datasette asks `rules` for every action on every resource and denies what nobody allows (`default_deny`). Plugin routes are not
-covered by that, so each of ours is made by `page` or `stream`, which ask first. On loopback there is one user, who may read
-everything and change nothing: only the worker writes the record.
+covered by that, so each of ours is made by `page`, `page_for` or `stream`, which ask first; only the log-in is an `open_page`.
+Without log-in there is one user, who may read everything and decide nothing: on a machine of several people anyone could
+be that user. With log-in, people have roles. A viewer sees our pages, but no table and no SQL: there, what a page leaves out
+could be asked for piece by piece. Nobody writes the record: only the worker does.
 """
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qsl
 
 from datasette.permissions import Action, PermissionSQL
 from datasette.utils.asgi import Request, Response
@@ -20,37 +23,60 @@ if TYPE_CHECKING:
     from datasette.app import Datasette
 
 SEE_CALLS = Action(name="see-calls", description="See calls: counts, requests, answers")
+MANAGE_USERS = Action(name="manage-users", description="Say who may log in; read the audit log")
+ACTIONS = [SEE_CALLS, MANAGE_USERS]
 LOCAL_USER = {"id": "local"}
-READING = frozenset({SEE_CALLS.name, "view-instance", "view-database", "view-table", "view-query"})
+
+VIEWING = frozenset({SEE_CALLS.name})
+READING = VIEWING | {"view-instance", "view-database", "view-table", "view-query", "execute-sql"}
+BY_ROLE = {"viewer": VIEWING, "reviewer": READING, "admin": READING | {MANAGE_USERS.name}}
 # `default_allow_sql` is off, which denies SQL everywhere; only a rule for one database, being nearer, can allow it there.
-SQL_HERE = (
-    """select :llmitm_database as parent, null as child, 1 as allow, 'the user of this machine' as reason"""
-)
+SQL_HERE = "select :llmitm_database as parent, null as child, 1 as allow, 'may use SQL' as reason"
 
 type Page = Callable[[Datasette, Request], Awaitable[Response]]
 type Stream = Callable[[Datasette, Request, Send, Receive], Awaitable[None]]
 
 
+def may(actor: dict[str, Any] | None, action: str) -> bool:
+    """Whether `actor` may do `action` somewhere. Everything else here follows from it."""
+    if actor == LOCAL_USER:
+        return action in READING
+    return actor is not None and action in BY_ROLE.get(actor.get("role", ""), ())
+
+
 def rules(actor: dict[str, Any] | None, action: str) -> PermissionSQL | None:
     """What Datasette is told when it asks whether `actor` may do `action`."""
-    if actor != LOCAL_USER:
+    if not may(actor, action):
         return None
     if action == "execute-sql":
         return PermissionSQL(sql=SQL_HERE, params={"llmitm_database": DATABASE})
-    return PermissionSQL.allow(reason="the user of this machine") if action in READING else None
+    return PermissionSQL.allow(reason="the user's role")
 
 
-def page(view: Page) -> Callable[..., Awaitable[Response]]:
-    """A route that answers a whole page, for those who may see calls."""
+def page_for(action: Action) -> Callable[[Page], Callable[..., Awaitable[Response]]]:
+    """A route that answers a whole page, for those who may do `action`."""
 
-    async def checked(datasette: Datasette, request: Request) -> Response:
-        await datasette.ensure_permission(action=SEE_CALLS.name, actor=request.actor)
-        response = await view(datasette, request)
-        response.headers.setdefault("content-security-policy", STRICT_CSP)
-        response.headers.setdefault("cache-control", "private, no-store")
-        return response
+    def made(view: Page) -> Callable[..., Awaitable[Response]]:
+        async def checked(datasette: Datasette, request: Request) -> Response:
+            await datasette.ensure_permission(action=action.name, actor=request.actor)
+            return _guarded(await view(datasette, request))
 
-    return checked
+        return checked
+
+    return made
+
+
+# A route that answers a whole page, for those who may see calls.
+page = page_for(SEE_CALLS)
+
+
+def open_page(view: Page) -> Callable[..., Awaitable[Response]]:
+    """A route for everybody who reaches the dashboard: it must say nothing about what is in it."""
+
+    async def answered(datasette: Datasette, request: Request) -> Response:
+        return _guarded(await view(datasette, request))
+
+    return answered
 
 
 def stream(view: Stream) -> Callable[..., Awaitable[None]]:
@@ -61,3 +87,20 @@ def stream(view: Stream) -> Callable[..., Awaitable[None]]:
         await view(datasette, request, send, receive)
 
     return checked
+
+
+def see_other(datasette: Datasette, path: str) -> Response:
+    """After a form: the page to look at, so that reloading sends nothing twice. `path` is one of ours."""
+    return Response.redirect(datasette.urls.path(path), status=303)
+
+
+async def form(request: Request, most_bytes: int) -> dict[str, str]:
+    """The fields of a posted form; of damaged bytes what can be read."""
+    body = await request.post_body(max_bytes=most_bytes)
+    return dict(parse_qsl(body.decode("utf-8", "replace"), keep_blank_values=True))
+
+
+def _guarded(response: Response) -> Response:
+    response.headers.setdefault("content-security-policy", STRICT_CSP)
+    response.headers.setdefault("cache-control", "private, no-store")
+    return response

@@ -6,9 +6,10 @@ ask `of`, and stay silent when it gives `None`.
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 from weakref import WeakKeyDictionary
 
 from datasette_plugins.feed import Feed
@@ -25,6 +26,9 @@ class Dashboard:
     hosts: frozenset[str]  # the `Host` headers it answers to
     traffic: Traffic
     feed: Feed
+    auth: Literal["none", "password"] = "none"
+    origins: frozenset[str] = frozenset()  # more addresses that browsers reach it at
+    password_checks: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(2))
     summaries: Summaries = field(default_factory=Summaries)
 
 

@@ -47,10 +47,11 @@ def loopback_hosts(port: int) -> frozenset[str]:
     return frozenset(with_port | set(LOOPBACK_NAMES) if port == 80 else with_port)
 
 
-def guard(app: App, hosts: Iterable[str]) -> App:
-    """`app` behind the checks of this module. `hosts` are the `Host` headers it answers to."""
-    allowed = frozenset(hosts)
-    origins = frozenset(f"http://{host}" for host in allowed)
+def guard(app: App, hosts: Iterable[str], more_origins: Iterable[str] = ()) -> App:
+    """`app` behind the checks of this module. `hosts` are the `Host` headers it answers to, besides those of `more_origins`."""
+    plain, more = frozenset(hosts), frozenset(more_origins)
+    allowed = plain | {origin.partition("://")[2] for origin in more}
+    origins = more | {f"http://{host}" for host in plain}
 
     async def guarded(scope: Message, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":

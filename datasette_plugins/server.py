@@ -12,7 +12,7 @@ import socket
 import sys
 from pathlib import Path
 from types import FrameType
-from typing import Any
+from typing import Any, Literal
 
 import uvicorn
 from datasette.app import Datasette
@@ -24,6 +24,7 @@ from datasette_plugins.feed import Feed
 from datasette_plugins.guard import loopback_hosts
 from datasette_plugins.traffic import DATABASE, Traffic
 from intelligence.config import Config
+from intelligence.store import control
 from intelligence.store.status import ProcessStatus
 
 GRACE_SECONDS = 2
@@ -65,9 +66,19 @@ class PortTaken(Exception):
     """The address cannot be listened on. The message is for the user."""
 
 
-def build(data_dir: Path, hosts: frozenset[str]) -> Datasette:
-    """A dashboard over `data_dir` that answers to `hosts`. Must be called in the event loop it will run in."""
+def build(
+    data_dir: Path,
+    hosts: frozenset[str],
+    auth: Literal["none", "password"] = "none",
+    origins: frozenset[str] = frozenset(),
+) -> Datasette:
+    """A dashboard over `data_dir` that answers to `hosts` and at `origins`. Must be called in the event loop it will run in.
+    Raises `ControlError`, `sqlite3.Error`."""
+    control.prepare(data_dir)
     _register_plugin()
+    # Who asks, we say alone: Datasette's signed cookies would be another way in.
+    if pm.has_plugin("datasette.actor_auth_cookie"):
+        pm.unregister(name="datasette.actor_auth_cookie")
     if pm.has_plugin("datasette.handle_exception"):
         pm.unregister(name="datasette.handle_exception")  # it logs local variables; see `errors`
     datasette = Datasette(
@@ -84,7 +95,9 @@ def build(data_dir: Path, hosts: frozenset[str]) -> Datasette:
         },
     )
     datasette.remove_database("_memory")  # Datasette adds one when it is given no file
-    here = dashboard.Dashboard(data_dir, hosts, Traffic(data_dir / "traffic.db"), Feed(data_dir))
+    here = dashboard.Dashboard(
+        data_dir, hosts, Traffic(data_dir / "traffic.db"), Feed(data_dir), auth, origins
+    )
     dashboard.install(datasette, here)
     return datasette
 
@@ -135,7 +148,11 @@ class Server(uvicorn.Server):
 
 async def serve(config: Config, listener: socket.socket) -> None:
     """Serve on `listener` until SIGINT or SIGTERM. Raises `AlreadyRunning`."""
-    datasette = build(config.data_dir, loopback_hosts(listener.getsockname()[1]))
+    address, settings = server_address(listener), config.dashboard
+    # Nobody is at 0.0.0.0: the names that browsers use then are in `origins`.
+    named = set() if settings.host in ("0.0.0.0", "::") else {address}
+    hosts = loopback_hosts(listener.getsockname()[1]) | named
+    datasette = build(config.data_dir, hosts, settings.auth, frozenset(settings.origins))
     server = Server(
         uvicorn.Config(
             datasette.app(),
@@ -145,10 +162,12 @@ async def serve(config: Config, listener: socket.socket) -> None:
             access_log=False,
             server_header=False,
             ws="none",
+            # Else anyone here could give any address, and try passwords without end.
+            proxy_headers=any(origin.startswith("https:") for origin in settings.origins),
         ),
         dashboard.here(datasette).feed,
     )
-    with ProcessStatus(config.data_dir, "dashboard", {"dashboard": server_address(listener)}):
+    with ProcessStatus(config.data_dir, "dashboard", {"dashboard": address}):
         await server.serve(sockets=[listener])
 
 

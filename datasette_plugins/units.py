@@ -1,14 +1,18 @@
 """Numbers and times as people read them. Plain functions, also Jinja filters of the same name.
 
 `None` means that the provider did not say, and is shown as "unknown", never as 0. Times are milliseconds since 1970 UTC and are
-shown in the time zone of this machine, which is the reader's.
+shown in the time zone of the reader's preferences (`ZONE`), else of this machine.
 """
 
 from __future__ import annotations
 
+from contextvars import ContextVar
 from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
 
 UNKNOWN = "unknown"
+# Of the request being answered; code in a thread of its own does not see it.
+ZONE: ContextVar[ZoneInfo | None] = ContextVar("zone", default=None)
 
 
 def count(value: float | None) -> str:
@@ -71,7 +75,7 @@ def clock(ms: float | None) -> str:
 
 
 def iso(ms: float | None) -> str:
-    """RFC 3339 with the offset of this machine, for `<time datetime>`."""
+    """RFC 3339 with the offset of the zone, for `<time datetime>`."""
     return "" if ms is None else _local(ms).isoformat(timespec="milliseconds")
 
 
@@ -87,7 +91,7 @@ def ago(ms: float | None, now_ms: float) -> str:
 
 
 def _local(ms: float) -> datetime:
-    return datetime.fromtimestamp(ms / 1000, UTC).astimezone()
+    return datetime.fromtimestamp(ms / 1000, UTC).astimezone(ZONE.get())
 
 
 FILTERS = {f.__name__: f for f in (count, compact, duration, money, size, clock, iso, ago)}

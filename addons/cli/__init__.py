@@ -26,6 +26,7 @@ COMMANDS = {
     "prune": ("prune", "Take content that is old or too much; forget a user or a session."),
     "backup": ("backup", "Copy the record while everything runs."),
     "restore": ("restore", "Put a backup in the place of the record."),
+    "user": ("user", "Say who may log in to the dashboard."),
     "trust": ("trust", "Let this machine's own trust store accept the CA."),
     "proxy": ("proxy", "Run the proxy alone."),
     "worker": ("worker", "Run the worker alone: it stores what the proxy recorded."),

@@ -13,9 +13,12 @@ import pytest_asyncio
 from datasette.app import Datasette
 
 from datasette_plugins import server
+from intelligence.store import accounts, control, logins
 from tests.datasette_plugins import records
+from tests.rig.passwords import cheap_passwords  # noqa: F401
 
 HOST = "127.0.0.1:8001"
+PASSWORD = "correct horse battery"
 
 
 class Site:
@@ -56,3 +59,27 @@ async def site(data_dir: Path) -> AsyncIterator[Site]:
     await datasette.invoke_startup()
     yield Site(datasette, data_dir)
     await datasette.invoke_shutdown()
+
+
+@pytest_asyncio.fixture
+async def locked(data_dir: Path) -> AsyncIterator[Site]:
+    """The same with `dashboard.auth = "password"`; of each role there is one user, named like it."""
+    data_dir.mkdir(exist_ok=True)
+    datasette = server.build(data_dir, frozenset({HOST}), "password", frozenset({"https://llmitm.test"}))
+    with control.changing(data_dir) as db:
+        for role in reversed(accounts.ROLES):
+            accounts.add(db, "test", role, role, PASSWORD)
+    await datasette.invoke_startup()
+    yield Site(datasette, data_dir)
+    await datasette.invoke_shutdown()
+
+
+@pytest.fixture
+def tokens(locked: Site) -> dict[str, str]:
+    """By role, that of a session."""
+    found = {role: logins.log_in(locked.data_dir, role, PASSWORD, "127.0.0.1") for role in accounts.ROLES}
+    return {role: token for role, token in found.items() if token}
+
+
+def as_user(token: str | None) -> dict[str, str]:
+    return {"cookie": f"llmitm_session={token}"} if token else {}

@@ -61,6 +61,12 @@ def test_relative_paths_start_at_the_file(tmp_path: Path) -> None:
         ("[proxy]\nmodes = []", {}, "mitm.toml:2: proxy.modes: needs at least one mode"),
         ("[proxy]\nconnect_to = ['x']", {}, "not of the form HOST-GLOB=HOST:PORT"),
         ("[dashboard]\nhost = '0.0.0.0'", {}, "mitm.toml:2: dashboard.host: must be a loopback address"),
+        ("[dashboard]\nauth = 'magic'", {}, "mitm.toml:2: dashboard.auth: "),
+        (
+            "[dashboard]\norigins = ['llmitm.lan']",
+            {},
+            "mitm.toml:2: dashboard.origins: 'llmitm.lan' is not of",
+        ),
         ("not toml", {}, "not valid TOML"),
         (
             "",
@@ -102,3 +108,9 @@ def test_current_folder_is_never_looked_at(tmp_path: Path, monkeypatch: pytest.M
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("LLMITM_CONFIG", raising=False)
     assert config_path() == SHIPPED
+
+
+def test_the_dashboard_leaves_loopback_behind_a_log_in(tmp_path: Path) -> None:
+    path = tmp_path / "mitm.toml"
+    path.write_text("[dashboard]\nhost = '0.0.0.0'\nauth = 'password'\norigins = ['http://desk.lan:8001']")
+    assert load_config(path, {}).dashboard.host == "0.0.0.0"
