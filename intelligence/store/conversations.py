@@ -90,11 +90,25 @@ class Conversations:
     def take(self, told: Sequence[Opened | Closed]) -> None:
         """In the order in which it happened. Raises `sqlite3.Error`."""
         for one in told:
-            if isinstance(one, Opened):
-                if not self.opened(one.row, one.body):
-                    self._keep(one.row["seq"], one.body)
-            else:
-                self.closed(one)
+            self._db.execute("savepoint one")
+            try:
+                self._take(one)
+            except sqlite3.Error:
+                raise
+            except Exception:  # one strange request must not hold up the journal for ever
+                seq = one.row["seq"] if isinstance(one, Opened) else one.seq
+                log.exception("request %d could not be taken into the message tree", seq)
+                self._db.execute("rollback to one")
+                self.swept()
+                if isinstance(one, Opened):
+                    self._keep(seq, one.body)
+            self._db.execute("release one")
+
+    def _take(self, one: Opened | Closed) -> None:
+        if isinstance(one, Closed):
+            self.closed(one)
+        elif not self.opened(one.row, one.body):
+            self._keep(one.row["seq"], one.body)
 
     def opened(self, row: dict[str, Any], body: bytes) -> bool:
         """Whether the body is in the tree now."""
@@ -192,16 +206,12 @@ class Conversations:
         if self._db.execute("select 1 from turns where request = ?", (seq,)).fetchone():
             return 0
         body = b"".join(decompress(data) for (data,) in self._db.execute(_BODY, (seq, "request")))
-        if self.opened(row, body):
-            self._db.execute(_DELETE_BODY, (seq,))
-        answer = self._db.execute(_RESPONSE, (seq,)).fetchone()
-        if answer:
-            first = self._db.execute(_BODY + " limit 1", (seq, "response")).fetchone()
-            start = decompress(first[0]) if first else b""
-            named = response_id(row["format"], json.loads(answer[2] or "[]"), start)
-            self.closed(Closed(seq, row["state"], answer[0], answer[1], named))
-        else:
-            self.closed(Closed(seq, row["state"], None, None))
+        self._db.execute(_DELETE_BODY, (seq,))
+        answer = self._db.execute(_RESPONSE, (seq,)).fetchone() or (None, None, None)
+        first = self._db.execute(_BODY + " limit 1", (seq, "response")).fetchone()
+        start = decompress(first[0]) if first else b""
+        named = response_id(row["format"], json.loads(answer[2] or "[]"), start)
+        self.take([Opened(row, body), Closed(seq, row["state"], answer[0], answer[1], named)])
         return len(body)
 
 

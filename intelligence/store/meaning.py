@@ -23,7 +23,7 @@ MAX_TEXT = 1024 * 1024
 ASSISTANT = "assistant"
 _FORMATS = {"contents": "gemini", "input": "openai-responses", "chat_history": "cohere-v1"}
 _MESSAGES = ("anthropic-messages", "bedrock-converse", "bedrock-invoke", "cohere-v2", "ollama")
-_REMINDER = re.compile(r"<system-reminder>.*?</system-reminder>", re.DOTALL)
+_REMINDER, _REMINDED = "<system-reminder>", "</system-reminder>"
 _BILLING = re.compile(r"x-anthropic-billing-header:[^\n]*")
 
 
@@ -51,7 +51,11 @@ def meaning(messages: Iterable[Message]) -> bytes | None:
 
 def own_words(text: str) -> str:
     """Without what clients put in and take out again."""
-    return _REMINDER.sub("", text).strip() if "<system-reminder>" in text else text.strip()
+    kept, at = [], 0
+    while (start := text.find(_REMINDER, at)) >= 0 and (end := text.find(_REMINDED, start)) >= 0:
+        kept.append(text[at:start])
+        at = end + len(_REMINDED)
+    return "".join([*kept, text[at:]]).strip()
 
 
 def _part(part: Part) -> list[Any]:
@@ -67,7 +71,10 @@ def arguments(text: str) -> str:
     value = decode(text.encode("utf-8", "surrogatepass"))
     if value is INVALID:
         return text.strip()
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), default=str)
+    try:
+        return json.dumps(value, sort_keys=True, separators=(",", ":"), default=str)
+    except RecursionError:
+        return text.strip()
 
 
 Call = tuple[str | None, str | None, str]
@@ -106,7 +113,8 @@ def words(kind: str, key: str, format: str | None, raw: bytes) -> tuple[str | No
     if kind == "message":
         messages = read(key, format, [raw])
         text = "\n".join(filter(None, (plain_words(message) for message in messages)))
-        return messages[0].role if messages else None, _cut(text), meaning(messages)
+        role = (_cut(messages[0].role) or "")[:64] if messages else None
+        return role, _cut(text), meaning(messages)
     value = decode(raw)
     if kind == "tool":
         listed = b'{"tools":[%b]}' % raw

@@ -370,7 +370,7 @@ class Sessions:
     ) -> Placed:
         row = asked.row
         texts = self._first_texts(asked)
-        prompts = [*asked.system_texts, *texts]
+        prompts = [*(words.encode("utf-8", "replace").decode() for words in asked.system_texts), *texts]
         cursor = self._db.execute(
             _INSERT,
             (

@@ -23,7 +23,7 @@ _ID_LIKE = re.compile(r"(?=.*\d)[0-9A-Za-z_.:-]*[0-9a-fA-F]{8}[0-9A-Za-z_.:-]*")
 _MAX_ID = 256
 
 _FOLDER = re.compile(
-    r"<cwd>\s*([^<\n]+?)\s*</cwd>"
+    r"<cwd>[ \n]?([^<\n]{1,1024})\n?</cwd>"
     r"|(?:working directory(?: is)?|currently working in the directory|^cwd):\s*`?"
     r"([~/][^\n`<]*|[A-Za-z]:\\[^\n`<]*)",
     re.IGNORECASE | re.MULTILINE,
@@ -33,7 +33,7 @@ _REPOSITORY = re.compile(
     re.IGNORECASE,
 )
 _SEARCHED = 200_000
-_TAGGED = re.compile(r"<([\w-]+)[^>]*>.*?</\1>", re.DOTALL)
+_TAG = re.compile(r"<([\w-]{1,64})[^<>]{0,256}>")
 _TITLE = 120
 
 
@@ -71,7 +71,7 @@ def stated(headers: Iterable[Sequence[str]], body: bytes) -> Stated:
         name(ids.conversation_id),
         _of_metadata(obj(ids.metadata)),
         name(ids.session_id) or name(obj(ids.request).get("session_id")),
-        cache_key if cache_key and _ID_LIKE.fullmatch(cache_key) else None,
+        cache_key if cache_key and len(cache_key) <= _MAX_ID and _ID_LIKE.fullmatch(cache_key) else None,
     ]
     session = next((found for found in candidates if found and len(found) <= _MAX_ID), None)
     retries = sent.get("x-stainless-retry-count", "0")
@@ -113,8 +113,15 @@ def user_texts(messages: Iterable[Message]) -> list[str]:
 def title(texts: Iterable[str]) -> str | None:
     """The first line that a person may have written: agents put files and surroundings before it."""
     for text in texts:
-        own = _TAGGED.sub("", text[:_SEARCHED]).strip()
+        own = _behind_tags(text[:_SEARCHED])
         if own and not own.startswith("# AGENTS.md"):
             line = " ".join(own.split("\n", 1)[0].split())
             return line if len(line) <= _TITLE else line[: _TITLE - 1] + "…"
     return None
+
+
+def _behind_tags(text: str) -> str:
+    text = text.strip()
+    while (tag := _TAG.match(text)) and (end := text.find(f"</{tag[1]}>")) >= 0:
+        text = text[end + len(tag[1]) + 3 :].lstrip()
+    return text

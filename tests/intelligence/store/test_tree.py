@@ -1,4 +1,6 @@
 import json
+import sqlite3
+import time
 from contextlib import closing
 from decimal import Decimal
 
@@ -286,11 +288,11 @@ def test_what_an_older_version_stored_is_moved(tmp_path, monkeypatch):
         assert rows(db, "select next from tree_backlog") == [{"next": 4}]
 
         def broken(*_):
-            raise RuntimeError
+            raise sqlite3.OperationalError("database or disk is full")
 
         with monkeypatch.context() as m:
             m.setattr(conversations, "split", broken)
-            with pytest.raises(RuntimeError):
+            with pytest.raises(sqlite3.OperationalError):
                 moving.move_backlog(3, 10**6)
         with closing(Drain(db, tmp_path / "journal")) as drain:
             for _ in range(3):
@@ -305,6 +307,46 @@ def test_what_an_older_version_stored_is_moved(tmp_path, monkeypatch):
         with closing(queries.connect(tmp_path / "traffic.db")) as reader:
             assert queries.body(reader, 1, "request", [], 20) == next(iter(sent.values()))[:20]
     journal.close()
+
+
+def test_a_request_that_cannot_be_taken_is_kept_as_it_came(tmp_path, monkeypatch, caplog):
+    journal = JournalWriter(tmp_path / "journal")
+    raw = json.dumps({"messages": [{"role": "user", "content": "hi"}]}).encode()
+    with (
+        closing(open_database(tmp_path / "traffic.db")) as db,
+        closing(Drain(db, tmp_path / "journal")) as drain,
+    ):
+
+        def broken(*_, **__):
+            raise RecursionError
+
+        with monkeypatch.context() as m:
+            m.setattr(tree_rows.Tree, "_envelope", broken)
+            strange = call(journal, stream("x"), body=raw)
+            drain.step()
+        assert "could not be taken" in caplog.text
+        assert rows(db, "select * from messages") == []
+        fine = call(journal, stream("x"), body=raw)
+        drain.step()
+        assert [body(db, call_id, "request") for call_id in (strange, fine)] == [raw, raw]
+        assert {row["state"] for row in calls(db).values()} == {"complete"}
+    journal.close()
+
+
+def test_deep_and_endless_input_takes_no_time(store):
+    deep = b'{"messages":[{"role":"assistant","tool_calls":[{"function":{"name":"x","arguments":"%b"}}]}]}'
+    for raw in (
+        deep % (b"[" * 50_000 + b"]" * 50_000),
+        b'{"messages":[{"role":"user","content":' + b"[" * 50_000 + b"]" * 50_000 + b"}]}",
+        json.dumps({"messages": [{"role": "user", "content": "<system-reminder>" * 60_000}]}).encode(),
+        json.dumps(
+            {"messages": [{"role": "user", "content": "<cwd>" + " " * 200_000 + "<a>" * 60_000}]}
+        ).encode(),
+    ):
+        begin = time.process_time()
+        back = store(raw)
+        assert back is None or back == raw
+        assert time.process_time() - begin < 2
 
 
 def test_messages_text_has_every_message_once(tmp_path):
