@@ -86,6 +86,7 @@ async def _read(datasette: Datasette, request: Request, reader: Any) -> Any:
     def read(conn: sqlite3.Connection) -> Any:
         return reader(conn, call_id)
 
+    read.__qualname__ = reader.__qualname__  # what a slow query is known by
     found = await db.execute_fn(read) if db else None
     if found is None:
         raise NotFound("There is no such call in the record. It may have been pruned.")

@@ -125,7 +125,7 @@ def _diff(before: str, now: str) -> list[Line]:
     a, b = before.split("\n"), now.split("\n")
     if before == now or len(before) + len(now) > LONGEST_TEXT or len(a) + len(b) > MOST_LINES:
         return []
-    lines = list(difflib.unified_diff(a, b, n=2, lineterm=""))[2:]
+    lines = list(difflib.unified_diff(a, b, n=2, lineterm=""))[3:]
     return [Line(line[0], "…" if line[0] == "@" else line[1:]) for line in lines[:SHOWN_LINES]]
 
 

@@ -88,6 +88,8 @@ def _recorded(conn: sqlite3.Connection, now_ms: int) -> dict[str, Any]:
 
 def _context(data_dir: Path, now_ms: int) -> dict[str, Any]:
     statuses = read_statuses(data_dir)
+    lag_bytes: int | None
+    lag_segments: int | None
     try:
         lag_bytes, lag_segments = journal_lag(data_dir)
     except (sqlite3.Error, OSError):
