@@ -132,10 +132,6 @@ def test_fingerprint_is_keyed_and_stable() -> None:
 
 
 def test_signature_changes_but_the_access_key_stays() -> None:
-    first = redactor.credential(
-        {b"authorization": b"AWS4-HMAC-SHA256 Credential=AKIA1/2026/x, Signature=1"}
-    )
-    second = redactor.credential(
-        {b"authorization": b"AWS4-HMAC-SHA256 Credential=AKIA1/2027/x, Signature=2"}
-    )
+    first = redactor.credential({b"authorization": b"AWS4-HMAC-SHA256 Credential=AKIA1/2026/x, Signature=1"})
+    second = redactor.credential({b"authorization": b"AWS4-HMAC-SHA256 Credential=AKIA1/2027/x, Signature=2"})
     assert first == second
