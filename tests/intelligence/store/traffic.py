@@ -177,6 +177,13 @@ def everything(db: sqlite3.Connection) -> dict[str, list[dict]]:
             for table in ("messages", "nodes", "envelopes", "envelope_parts", "sessions", "turns")
         ],
         "events": rows(db, "select at, run, kind, message, data, call from events order by id"),
+        "costs": rows(db, "select * from costs order by request"),
+        "sums": rows(
+            db,
+            "select hour, provider, model, client, user, requests, errors, uncounted, input_tokens, output_tokens,"
+            " round(cost_usd, 9), ttft_inf, ttft_50, duration_50 from rollup_hourly order by 1, 2, 3, 4, 5",
+        ),
+        "queue": rows(db, "select * from to_read"),
         "open": rows(db, "select request from open_calls") + rows(db, "select request from open_chunks"),
     }
 
