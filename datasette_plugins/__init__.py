@@ -20,6 +20,7 @@ from datasette_plugins import (
     live,
     login,
     preferences,
+    reader,
     traffic,
     units,
     users,
@@ -106,7 +107,7 @@ def extra_template_vars(datasette: Datasette, request: Request | None) -> Any:
             "llmitm_database": traffic.DATABASE if tables else None,
             "llmitm_user": actor if inside else None,
             "llmitm_users": access.may(actor, access.MANAGE_USERS.name),
-            "llmitm_preferences": await preferences.in_force(datasette, request),
+            "llmitm_preferences": await reader.in_force(datasette, request),
         }
 
     return frame

@@ -17,6 +17,7 @@ from datasette.permissions import Action, PermissionSQL
 from datasette.utils.asgi import Request, Response
 
 from datasette_plugins.guard import STRICT_CSP, Receive, Send
+from datasette_plugins.reader import in_force
 from datasette_plugins.traffic import DATABASE
 
 if TYPE_CHECKING:
@@ -59,6 +60,7 @@ def page_for(action: Action) -> Callable[[Page], Callable[..., Awaitable[Respons
     def made(view: Page) -> Callable[..., Awaitable[Response]]:
         async def checked(datasette: Datasette, request: Request) -> Response:
             await datasette.ensure_permission(action=action.name, actor=request.actor)
+            await in_force(datasette, request)
             return _guarded(await view(datasette, request))
 
         return checked

@@ -18,7 +18,7 @@ from urllib.parse import urlencode
 from datasette.utils.asgi import Request, Response
 
 from datasette_plugins import access, dashboard, errors
-from datasette_plugins.preferences import in_force
+from datasette_plugins.reader import in_force
 from intelligence.store import accounts, control, logins
 from intelligence.store.accounts import AccountError
 
