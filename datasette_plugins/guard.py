@@ -33,7 +33,8 @@ RAW_CSP = "default-src 'none'; sandbox; frame-ancestors 'none'"
 
 HEADERS = {
     b"x-content-type-options": b"nosniff",
-    b"referrer-policy": b"no-referrer",
+    # Not `no-referrer`: browsers would then send `Origin: null` with our own forms.
+    b"referrer-policy": b"same-origin",
     b"x-frame-options": b"DENY",
     b"cross-origin-resource-policy": b"same-origin",
     b"cross-origin-opener-policy": b"same-origin",

@@ -86,7 +86,7 @@ async def test_headers_of_every_answer(site: Any, db: Any) -> None:
         headers = (await site.get(path)).headers
         assert headers["content-security-policy"] == policy
         assert headers["x-content-type-options"] == "nosniff"
-        assert headers["referrer-policy"] == "no-referrer"
+        assert headers["referrer-policy"] == "same-origin"
         assert headers["cross-origin-resource-policy"] == "same-origin"
         assert "frame-ancestors 'none'" in policy and "http" not in policy.replace("https", "")
     refused = await site.get("/", host="evil.example")
