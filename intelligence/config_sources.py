@@ -57,5 +57,9 @@ def _shown(value: Any) -> str:
     if isinstance(value, (list, tuple)):
         return "[" + ", ".join(_shown(item) for item in value) + "]"
     if hasattr(value, "model_dump"):
-        return "{" + ", ".join(f"{k} = {_shown(v)}" for k, v in value.model_dump(exclude_none=True).items()) + "}"
+        return (
+            "{"
+            + ", ".join(f"{k} = {_shown(v)}" for k, v in value.model_dump(exclude_none=True).items())
+            + "}"
+        )
     return str(value)
