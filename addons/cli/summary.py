@@ -6,6 +6,7 @@ command ran: another client that used it meanwhile is counted too, as nothing in
 
 from __future__ import annotations
 
+import math
 from contextlib import closing
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -52,8 +53,15 @@ def describe(used: Usage) -> str:
         parts.append("cost unknown")
     else:
         unknown = f" ({_count(used.unpriced, 'call')} unknown)" if used.unpriced else ""
-        parts.append(f"${used.cost_usd:,.4f}{unknown}")
+        parts.append(money(used.cost_usd) + unknown)
     return ", ".join(parts)
+
+
+def money(usd: float) -> str:
+    """`$1,204.50`, `$0.50`; below a cent two digits that count, as in `$0.000012`."""
+    if usd <= 0 or usd >= 0.01:
+        return f"${usd:,.2f}"
+    return f"${usd:.{1 - math.floor(math.log10(usd))}f}"
 
 
 def link(dashboard_url: str, used: Usage, since_ms: int, until_ms: int) -> str:

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from addons.cli import suite
+from addons.cli.summary import money
 from intelligence.store.status import read_statuses
 from tests.addons.cli.conftest import ASK, JSON, Place, chat, place_in
 from tests.rig.processes import calls, process
@@ -27,7 +28,7 @@ def test_a_call_is_recorded_and_summed_up(place: Place):
         "seen",
     )
     assert result.stderr == (
-        f"llmitm: 1 call, {call['input_tokens']} tokens in, {call['output_tokens']} out, cost unknown "
+        f"llmitm: 1 call, {call['input_tokens']} tokens in, {call['output_tokens']} out, {money(call['cost_usd'])} "
         "· look at them with: llmitm up\n"
     )
     assert read_statuses(place.data_dir) == [], "nothing stays"

@@ -6,7 +6,7 @@ import sqlite3
 
 import pytest
 
-from addons.cli.summary import Usage, describe, link, usage
+from addons.cli.summary import Usage, describe, link, money, usage
 
 
 @pytest.fixture
@@ -53,7 +53,7 @@ def test_nothing_recorded_yet(tmp_path):
         (Usage(2, None, None, uncounted=2, unpriced=2), "2 calls, tokens unknown, cost unknown"),
         (
             Usage(3, 12345, 3, uncounted=1, cost_usd=0.5, unpriced=2),
-            "3 calls, 12,345 tokens in, 3 out (1 call unknown), $0.5000 (2 calls unknown)",
+            "3 calls, 12,345 tokens in, 3 out (1 call unknown), $0.50 (2 calls unknown)",
         ),
     ],
 )
@@ -67,3 +67,18 @@ def test_link():
     assert link("http://d/", Usage(2), 1, 2).startswith(
         "http://d/traffic/calls?started_at__gte=1&started_at__lte=2"
     )
+
+
+@pytest.mark.parametrize(
+    ("usd", "text"),
+    [
+        (1204.5, "$1,204.50"),
+        (0.5, "$0.50"),
+        (0.01, "$0.01"),
+        (0.0042, "$0.0042"),
+        (0.0000123, "$0.000012"),
+        (0, "$0.00"),
+    ],
+)
+def test_money(usd: float, text: str):
+    assert money(usd) == text

@@ -41,7 +41,7 @@ def test_a_command_through_the_suite(running_place):
     dashboard = suite.running(place.data_dir).dashboard_url
     (call,) = calls(place.folder, "text = 'through the suite'")
     assert re.fullmatch(
-        rf"llmitm: 1 call, \d+ tokens in, \d+ out, cost \S+ · {re.escape(dashboard)}-/calls/{call['id']}\n",
+        rf"llmitm: 1 call, \d+ tokens in, \d+ out, \$0\.\d+ · {re.escape(dashboard)}-/calls/{call['id']}\n",
         result.stderr,
     )
     assert "proxy-" not in " ".join(pids(place)), "no private proxy was needed"
