@@ -17,10 +17,10 @@ from datasette_plugins import (
     errors,
     health_page,
     home,
-    live,
     login,
     preferences,
     reader,
+    stream,
     traffic,
     units,
     users,
@@ -34,7 +34,7 @@ hookimpl = HookimplMarker("datasette")
 
 ROUTES = [
     (r"^/$", home.home),
-    (r"^/-/live$", live.live),
+    (r"^/-/live/events$", stream.events),
     (r"^/-/health$", health_page.health),
     (r"^/-/calls/(?P<id>[^/]+)$", call.call),
     (r"^/-/calls/(?P<id>[^/]+)/(?P<side>request|response)$", call.body),

@@ -1,58 +1,14 @@
-// The home page, live: rows and counts from /-/live are put into the page as text, never as markup.
-import { tickTimes } from "./times.js";
+// The home page, live: rows and counts from the event stream are put into the page as text, never as markup.
+import { blank, callRows, fill } from "./call_rows.js";
 import { connect } from "./stream.js";
 
-const rows = document.getElementById("call-rows");
-const limit = Number(rows.dataset.limit);
-const byId = new Map([...rows.children].map((tr) => [tr.dataset.id, tr]));
-
-function fill(root, values) {
-  for (const el of root.querySelectorAll("[data-f]")) {
-    const text = values[el.dataset.f] ?? "";
-    if (el.textContent === text) continue;
-    el.textContent = text;
-    el.classList.toggle("unknown", text === "unknown");
-  }
-}
-
-function blank(id) {
-  return document.getElementById(id).content.firstElementChild.cloneNode(true);
-}
-
-function newer(a, b) {
-  const [x, y] = [Number(a.dataset.at), Number(b.dataset.at)];
-  return x !== y ? x > y : a.dataset.id > b.dataset.id;
-}
-
-function show(call) {
-  let tr = byId.get(call.id);
-  if (!tr) {
-    tr = blank("call-row");
-    tr.dataset.id = call.id;
-    tr.dataset.at = call.started_at;
-    tr.querySelector("a").href = rows.dataset.call + encodeURIComponent(call.id);
-    const time = tr.querySelector("time");
-    time.dateTime = call.iso;
-    time.dataset.ms = call.started_at;
-    time.title = call.clock;
-    tr.classList.add("fresh");
-    byId.set(call.id, tr);
-    rows.insertBefore(tr, [...rows.children].find((other) => newer(tr, other)) ?? null);
-  }
-  tr.dataset.state = call.state;
-  fill(tr, call);
-}
-
-function showCalls({ rows: changed }) {
-  changed.forEach(show);
-  while (rows.children.length > limit) {
-    byId.delete(rows.lastElementChild.dataset.id);
-    rows.lastElementChild.remove();
-  }
-  document.getElementById("start").hidden = byId.size > 0;
-  document.getElementById("latest").hidden = byId.size === 0;
-  tickTimes(rows);
-}
+const latest = document.getElementById("latest");
+const table = callRows({
+  drawn(count) {
+    document.getElementById("start").hidden = count > 0;
+    latest.hidden = count === 0;
+  },
+});
 
 function showSummary({ figures, models }) {
   fill(document.getElementById("figures"), figures);
@@ -85,4 +41,4 @@ more.addEventListener("click", () => {
   labelMore();
 });
 
-connect(rows.dataset.live, { calls: showCalls, summary: showSummary });
+connect(latest.dataset.events, { calls: ({ rows }) => table.show(rows), summary: showSummary });

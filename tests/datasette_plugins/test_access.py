@@ -17,7 +17,7 @@ from tests.datasette_plugins.conftest import PASSWORD, Site, as_user
 # an admin. All may read what is theirs to see, and nobody may change the record.
 WALK = [
     ("GET", "/", 200, 403, 200, 200, 200),
-    ("GET", "/-/live", 200, 403, 200, 200, 200),
+    ("GET", "/-/live/events", 200, 403, 200, 200, 200),
     ("GET", "/-/calls/CALL", 200, 403, 200, 200, 200),
     ("GET", "/-/calls/CALL/request", 200, 403, 200, 200, 200),
     ("GET", "/-/calls/CALL/response", 200, 403, 200, 200, 200),
@@ -110,7 +110,7 @@ SECRET = "the answer nobody else may read"
 
 @pytest.fixture
 def call_id(site: Site, db: sqlite3.Connection) -> str:
-    dashboard.here(site.datasette).feed.stop()  # so that /-/live ends at once
+    dashboard.here(site.datasette).feed.stop()  # so that /-/live/events ends at once
     return records.add_call(db, text=SECRET)
 
 

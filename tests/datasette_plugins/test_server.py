@@ -47,7 +47,7 @@ def test_before_the_first_call_and_after(running: Process) -> None:
 
 def test_stops_with_a_stream_open(running: Process) -> None:
     with socket.create_connection(address(running).split(":")) as stream:  # type: ignore[arg-type]
-        stream.sendall(f"GET /-/live HTTP/1.1\r\nHost: {address(running)}\r\n\r\n".encode())
+        stream.sendall(f"GET /-/live/events HTTP/1.1\r\nHost: {address(running)}\r\n\r\n".encode())
         assert b"200" in stream.recv(65536).splitlines()[0]
         began = time.monotonic()
         running.stop()  # asserts on exit code 0

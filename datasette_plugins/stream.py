@@ -1,4 +1,4 @@
-"""`/-/live`: server-sent events for open pages.
+"""`/-/live/events`: server-sent events for open pages.
 
 Events: `calls` (rows that are new or changed; its id is the feed's cursor, which a reconnecting browser sends back), `summary`
 (counts of the span asked for), `problems` (for the banner). A stream ends by itself after `STREAM_SECONDS`, and as soon as the
@@ -36,7 +36,7 @@ HEADERS = [
 
 
 @stream
-async def live(datasette: Datasette, request: Request, send: Send, receive: Receive) -> None:
+async def events(datasette: Datasette, request: Request, send: Send, receive: Receive) -> None:
     here = dashboard.here(datasette)
     feed = here.feed
     seen = feed.seen(request.headers.get("last-event-id") or request.args.get("after"))

@@ -7,13 +7,13 @@ from typing import Any
 
 import pytest
 
-from datasette_plugins import dashboard, live
+from datasette_plugins import dashboard, stream
 from tests.datasette_plugins import records
 from tests.datasette_plugins.conftest import HOST, Site
 
 
 class Listener:
-    """A client of `/-/live` that reads events as they come, and can leave."""
+    """A client of `/-/live/events` that reads events as they come, and can leave."""
 
     def __init__(self, site: Site, query: str = "", headers: list[tuple[bytes, bytes]] | None = None) -> None:
         self.events: list[tuple[str, str | None, Any]] = []
@@ -23,8 +23,8 @@ class Listener:
         scope = {
             "type": "http",
             "method": "GET",
-            "path": "/-/live",
-            "raw_path": b"/-/live",
+            "path": "/-/live/events",
+            "raw_path": b"/-/live/events",
             "query_string": query.encode(),
             "headers": [(b"host", HOST.encode()), *(headers or [])],
         }
@@ -123,7 +123,7 @@ async def test_it_ends_when_the_dashboard_stops(site: Site, db: sqlite3.Connecti
 
 
 async def test_it_ends_by_itself(site: Site, db: sqlite3.Connection, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(live, "STREAM_SECONDS", 0.2)
+    monkeypatch.setattr(stream, "STREAM_SECONDS", 0.2)
     listener = Listener(site)
     await asyncio.wait_for(listener.task, 2)
     assert listener.ended
