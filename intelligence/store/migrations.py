@@ -385,3 +385,44 @@ def m031_sweep(db: sqlite_utils.Database) -> None:
     db.execute("create index turns_envelope on turns (envelope) where envelope is not null")
     db.execute("create index envelope_parts_message on envelope_parts (message)")
     db.execute("create index nodes_message on nodes (message)")
+
+
+@migrations()
+def m040_search(db: sqlite_utils.Database) -> None:
+    """Texts are told apart by who said them, and calls are found by what they are. The texts are read again, newest first."""
+    for name in ("search_texts_in", "search_texts_out"):
+        db.execute(f"drop trigger {name}")
+    db.execute("drop table search_texts_fts")
+    db.execute("drop table search_texts")
+    db.execute("""
+        create table search_texts (                 -- what calls added to their conversations, for the full-text index
+            id integer primary key,                 -- 4 x request + 0 system, 1 user, 2 tool, 3 assistant
+            request integer not null references requests (seq) on delete cascade,
+            role text not null check (role in ('system', 'user', 'tool', 'assistant')),
+            text text not null                      -- its beginning
+        )""")
+    db.execute("create index search_texts_request on search_texts (request)")
+    db.execute("""
+        create virtual table search_texts_fts using fts5 (
+            text, content="search_texts", content_rowid="id", tokenize="unicode61 remove_diacritics 2")""")
+    db.execute("""
+        create trigger search_texts_in after insert on search_texts begin
+            insert into search_texts_fts (rowid, text) values (new.id, new.text);
+        end""")
+    db.execute("""
+        create trigger search_texts_out after delete on search_texts begin
+            insert into search_texts_fts (search_texts_fts, rowid, text) values ('delete', old.id, old.text);
+        end""")
+    db.execute("""insert or ignore into to_read (request, settled)
+        select seq, 1 from requests where state <> 'pending' and pruned is not 'content'""")
+    # Their rowid is `seq`: newest first comes without sorting.
+    for column in ("model", "client", "provider", "user"):
+        db.execute(f"create index requests_{column} on requests ({column}) where {column} is not null")
+    db.execute("create index requests_state on requests (state) where state <> 'complete'")
+
+
+@migrations()
+def m041_session_list(db: sqlite_utils.Database) -> None:
+    """Sessions are listed by when they were last seen, and those that one started are found."""
+    db.execute("create index sessions_last_at on sessions (last_at)")
+    db.execute("create index sessions_parent on sessions (parent) where parent is not null")

@@ -62,7 +62,7 @@ def read_some(db: sqlite3.Connection, prices: Prices, *, seconds: float = SECOND
         seq = row["seq"]
         try:
             request = _request(db, row)
-            texts += search.rows(seq, request, row["text"], row["tool_calls"])
+            texts += search.rows(seq, request, row["text"], row["tool_calls"], search.system_prompts(db, seq))
             if request.understood:
                 contexts.append(_context_row(row, request))
         except sqlite3.Error:

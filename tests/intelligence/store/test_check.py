@@ -58,7 +58,7 @@ BREAKS = {
     "views": ["create view mine as select 1", "drop view calls"],
     "journal": ["update journal_positions set position = position - 1"],
     "search": [
-        "insert into search_texts (request, kind, text) values (1, 'prompt', 'w'); delete from search_texts_fts_docsize"
+        "insert into search_texts (request, role, text) values (1, 'user', 'w'); delete from search_texts_fts_docsize"
     ],
     "hourly sums": ["update rollup_hourly set input_tokens = input_tokens + 1"],
 }

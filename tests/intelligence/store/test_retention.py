@@ -65,7 +65,7 @@ def test_raw_answers_go_first_then_all_content_and_counts_stay(db):
 
 def test_nothing_that_is_left_refers_to_what_went(db, tmp_path):
     db.execute("delete from search_texts")
-    db.execute("insert into search_texts (request, kind, text) select seq, 'prompt', 'word' from requests")
+    db.execute("insert into search_texts (request, role, text) select seq, 'user', 'word' from requests")
     prune(db, content_before_ms=at(db, 4))
     kept = rows(db, "select distinct first_request from messages where kind = 'message'")
     assert {row["first_request"] for row in kept} == {6, 7, 8, 9, 10}

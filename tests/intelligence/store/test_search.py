@@ -12,7 +12,7 @@ from intelligence.store.migrations import open_database
 from intelligence.store.pricing import Prices
 from intelligence.store.reading import backlog, read_some
 from intelligence.store.search import CLOSE, OPEN, TEXT_CHARS, find, match
-from tests.intelligence.store.traffic import call, rows, stream
+from tests.intelligence.store.traffic import call, request_head, rows, stream
 
 
 def chat(*texts: str) -> bytes:
@@ -50,8 +50,47 @@ def test_what_is_new_and_what_is_answered_is_found_once(said):
     assert ids(db, "giraffe") == ids(db, "nairobi") == [first]
     assert ids(db, "okapi") == ids(db, "EPULU") == [second]
     (found,) = find(db, "giraffe")
-    assert found["kind"] == "prompt" and f"{OPEN}giraffe{CLOSE}" in found["snippet"]
+    assert found["role"] == "user" and f"{OPEN}giraffe{CLOSE}" in found["snippet"]
     assert found["model"] == "gpt-4o"
+
+
+def test_each_role_has_its_row_and_a_system_prompt_only_one(said, tmp_path):
+    db, _ = said
+    tool = {"role": "tool", "tool_call_id": "t", "content": "the quagga ran"}
+    system = {"role": "system", "content": "You are terse as a quagga."}
+    user = {"role": "user", "content": "a quagga?"}
+    asked = {
+        "role": "assistant",
+        "content": "quagga",
+        "tool_calls": [{"id": "t", "function": {"name": "look"}}],
+    }
+    with (
+        closing(JournalWriter(tmp_path / "journal")) as journal,
+        closing(Drain(db, tmp_path / "journal")) as drain,
+    ):
+        for messages in (
+            [system, user],
+            [system, user, asked, tool],
+            [system, {"role": "user", "content": "other"}],
+        ):
+            call(journal, stream("quagga"), body=json.dumps({"model": "m", "messages": messages}).encode())
+        for _ in range(2):
+            body = {"model": "m", "system": "A numbat too.", "messages": [{"role": "user", "content": "hi"}]}
+            head = request_head(provider="anthropic", format="anthropic-messages", operation="chat")
+            call(journal, stream("x"), head=head, body=json.dumps(body).encode())
+        drain.step()
+        while read_some(db, Prices()):
+            pass
+    found = [(row["seq"], row["role"]) for row in find(db, "quagga")]
+    assert found == [
+        (3, "assistant"),
+        (2, "assistant"),
+        (2, "tool"),
+        (1, "assistant"),
+        (1, "user"),
+        (1, "system"),
+    ]
+    assert [(row["seq"], row["role"]) for row in find(db, "numbat")] == [(4, "system")]
 
 
 def test_newest_first_and_in_pages(said):
@@ -101,7 +140,7 @@ def test_long_texts_are_cut(said):
 def test_calls_of_tools_are_found():
     calls = json.dumps([{"id": "1", "name": "bash", "arguments": '{"command": "ls /tmp"}'}])
     (row,) = search.rows(4, search.Request(), "", calls)
-    assert row[:3] == (9, 4, "answer") and "bash" in row[3] and "/tmp" in row[3]
+    assert row[:3] == (19, 4, "assistant") and "bash" in row[3] and "/tmp" in row[3]
 
 
 def test_the_queue_is_the_backlog(tmp_path):
