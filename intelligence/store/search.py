@@ -1,9 +1,10 @@
 """The full-text index over what was said: what each request added to its conversation (a coding agent sends the whole of it each
 time), and what was answered, calls of tools included. A system prompt stands with the first call that had it.
 
-`search_texts` holds the beginning of each text, `TEXT_CHARS` of it, a row for each role; triggers keep the FTS5 index in step, also
-when rows go with their request. `finding` asks it. Words are found whole, whatever their case or accents; `snake_case` is two words. Scripts without spaces are
-found by whole runs only. Deleting takes words out of what can be found; out of the file they go when FTS5 merges its segments.
+`search_texts` holds the beginning of each text, `TEXT_CHARS` of it, a row for each role; triggers keep the FTS5 index in step,
+also when rows go with their request. Words are found whole, whatever their case or accents; `snake_case` is two words. Scripts
+without spaces are found by whole runs only. Deleting takes words out of what can be found; out of the file they go when FTS5
+merges its segments.
 """
 
 from __future__ import annotations
