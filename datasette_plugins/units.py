@@ -74,6 +74,16 @@ def clock(ms: float | None) -> str:
     return f"{local.day} {local:%b %Y, %H:%M:%S}"
 
 
+def date(ms: float | None) -> str:
+    """`21 Nov 2026`."""
+    return UNKNOWN if ms is None else f"{_local(ms).day} {_local(ms):%b %Y}"
+
+
+def percent(share: float | None) -> str:
+    """A share of 1 in at most three digits: `0.12 %`, `4.5 %`, `97.3 %`."""
+    return UNKNOWN if share is None else f"{share * 100:.3g} %"
+
+
 def iso(ms: float | None) -> str:
     """RFC 3339 with the offset of the zone, for `<time datetime>`."""
     return "" if ms is None else _local(ms).isoformat(timespec="milliseconds")
@@ -94,4 +104,4 @@ def _local(ms: float) -> datetime:
     return datetime.fromtimestamp(ms / 1000, UTC).astimezone(ZONE.get())
 
 
-FILTERS = {f.__name__: f for f in (count, compact, duration, money, size, clock, iso, ago)}
+FILTERS = {f.__name__: f for f in (count, compact, duration, money, percent, size, clock, date, iso, ago)}
