@@ -65,11 +65,14 @@ class Turn:
 
 
 class Reader:
-    """Turns parts into blocks, within the budget of one page. `as_written` leaves words as they are."""
+    """Turns parts into blocks, within the budget of one page. `as_written` leaves words as they are, `pictures` is how many
+    characters of images may be shown."""
 
-    def __init__(self, *, as_written: bool = False) -> None:
-        self._budget = None if as_written else Budget()
-        self._pictures = 8_000_000
+    def __init__(
+        self, *, as_written: bool = False, budget: Budget | None = None, pictures: int = 8_000_000
+    ) -> None:
+        self._budget = None if as_written else budget or Budget()
+        self._pictures = pictures
 
     def words(self, text: str) -> Markup | None:
         return None if self._budget is None else markdown.render(text, self._budget)

@@ -73,6 +73,11 @@ class AnswerReader:
         """Whether some of the content has come: text, reasoning or a tool call."""
         return self._draft.saw_token
 
+    @property
+    def draft(self) -> Draft:
+        """What has come so far: its lists grow while bytes are fed."""
+        return self._draft
+
     def feed(self, data: bytes) -> None:
         for piece in self._decoder.pieces(data):
             self._take(piece)

@@ -18,13 +18,15 @@ _MAX_DEPTH = 16
 @dataclass(slots=True)
 class Part:
     """`type`: text, image, audio, file, thinking, tool_call, tool_result or other. `name` and `id` are of tools; `text` holds the
-    arguments of a call and the words of a result; `data` is what has no text, as it came."""
+    arguments of a call and the words of a result, `failed` is a result that says so of itself; `data` is what has no text, as it
+    came."""
 
     type: str
     text: str = ""
     name: str | None = None
     id: str | None = None
     data: Any = None
+    failed: bool = False
 
 
 @dataclass(slots=True)
@@ -106,7 +108,8 @@ def _typed(kind: str, part: dict[str, Any], depth: int) -> Part:
     if kind in _CALLS:
         return tool_call(part.get("id"), part.get("name"), part.get("input"))
     if kind.endswith("tool_result"):
-        return tool_result(part.get("tool_use_id"), part.get("content"), depth + 1)
+        failed = part.get("is_error") is True
+        return tool_result(part.get("tool_use_id"), part.get("content"), depth + 1, failed=failed)
     if kind in _MEDIA:
         type_, key = _MEDIA[kind]
         data = part.get(key)
@@ -147,7 +150,8 @@ def _bedrock(part: dict[str, Any], depth: int) -> Part | None:
         return tool_call(call.get("toolUseId"), call.get("name"), call.get("input"))
     if isinstance(result, dict):
         content = [block.get("json", block) for block in objects(result.get("content"))]
-        return tool_result(result.get("toolUseId"), content, depth + 1)
+        failed = result.get("status") == "error"
+        return tool_result(result.get("toolUseId"), content, depth + 1, failed=failed)
     thinking = part.get("reasoningContent")
     if isinstance(thinking, dict):
         return Part("thinking", sound(text(obj(thinking.get("reasoningText")).get("text"))), data=thinking)
@@ -161,5 +165,5 @@ def tool_call(id_: Any, name_: Any, arguments: Any) -> Part:
     return Part("tool_call", sound(as_json({} if arguments is None else arguments)), name(name_), name(id_))
 
 
-def tool_result(id_: Any, content: Any, depth: int = 0) -> Part:
-    return Part("tool_result", plain(content, depth), id=name(id_))
+def tool_result(id_: Any, content: Any, depth: int = 0, *, failed: bool = False) -> Part:
+    return Part("tool_result", plain(content, depth), id=name(id_), failed=failed)
