@@ -1,0 +1,122 @@
+"""The set in force, handed from the worker to the proxy.
+
+The worker reads the policy files when they change, runs their examples, and only then writes `data/policy/current.json`, whole
+and by rename. The proxy takes it from there, rule by rule, with a breath between two: a save stalls no stream. A set that
+cannot be used leaves what is in force alone, and why is written to `data/policy/fault.json` for everybody who asks.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from intelligence.policy.decide import Compiled, CompiledRule, assemble, compile_rule
+from intelligence.policy.load import PolicySet, load
+from intelligence.policy.rule import Allowance, Rule
+from intelligence.policy.testing import Detect, run
+from intelligence.policy.text_file import PolicyError
+
+FOLDER, CURRENT, FAULT = "policy", "current.json", "fault.json"
+
+
+@dataclass(frozen=True, slots=True)
+class InForce:
+    """A set as the proxy has it."""
+
+    compiled: Compiled = field(default_factory=Compiled)
+    allow: tuple[Allowance, ...] = ()
+    groups: dict[str, list[str]] = field(default_factory=dict)
+    made_at_ms: int = 0
+
+
+def checked(folder: Path, detect: Detect, instead: dict[str, str] | None = None) -> PolicySet:
+    """The set of a folder, its examples tried. Raises `PolicyError`."""
+    policies = load(folder, instead)
+    if failures := run(policies, detect):
+        raise PolicyError("\n".join(map(str, failures)))
+    return policies
+
+
+def hand_over(data_dir: Path, policies: PolicySet) -> None:
+    """Put a checked set where the proxy finds it, and clear the fault. Raises `OSError`."""
+    _put(
+        data_dir / FOLDER / CURRENT,
+        {
+            "version": policies.version,
+            "made_at_ms": time.time_ns() // 1_000_000,
+            "rules": [
+                rule.model_dump(mode="json", by_alias=True, exclude_defaults=True) for rule in policies.rules
+            ],
+            "groups": policies.groups,
+            "allow": [one.model_dump(mode="json", exclude_defaults=True) for one in policies.allow],
+            "sources": policies.sources,
+        },
+    )
+    (data_dir / FOLDER / FAULT).unlink(missing_ok=True)
+
+
+def refuse(data_dir: Path, version: str, message: str) -> None:
+    """Say why the files that are there are not in force. Raises `OSError`."""
+    at = time.time_ns() // 1_000_000
+    _put(data_dir / FOLDER / FAULT, {"version": version, "message": message, "at": at})
+
+
+def fault(data_dir: Path) -> str | None:
+    """Why the files that are there are not in force; None when they are."""
+    value = _get(data_dir / FOLDER / FAULT)
+    return str(value["message"]) if isinstance(value, dict) and value.get("message") else None
+
+
+def stamp(data_dir: Path) -> tuple[int, int]:
+    """Changes when another set has been handed over."""
+    try:
+        stat = (data_dir / FOLDER / CURRENT).stat()
+    except OSError:
+        return 0, 0
+    return stat.st_mtime_ns, stat.st_ino
+
+
+def taken(data_dir: Path) -> Iterator[InForce | None]:
+    """The set handed over, compiled a rule at a time: yields None after each, and last the set. Raises `PolicyError`."""
+    path = data_dir / FOLDER / CURRENT
+    value = _get(path)
+    if not isinstance(value, dict):
+        raise PolicyError(f"{path}: cannot be read")
+    try:
+        groups = {str(name): list(users) for name, users in value["groups"].items()}
+        rules: list[CompiledRule] = []
+        for each in value["rules"]:
+            rules.append(compile_rule(Rule.model_validate(each), groups))
+            yield None
+        allow = tuple(Allowance.model_validate(each) for each in value["allow"])
+        yield InForce(assemble(rules, value["version"]), allow, groups, int(value["made_at_ms"]))
+    except (ValidationError, KeyError, TypeError, AttributeError, ValueError) as e:
+        raise PolicyError(f"{path}: was not written by this version of llmitm: {e}") from None
+
+
+def take(data_dir: Path) -> InForce:
+    """The same at once. Raises `PolicyError`."""
+    return next(found for found in taken(data_dir) if found)
+
+
+def _put(path: Path, value: dict[str, Any]) -> None:
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    draft = path.with_name(f".{path.name}.{os.getpid()}")
+    fd = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+    with os.fdopen(fd, "w", encoding="utf-8") as file:
+        json.dump(value, file, ensure_ascii=False)
+    draft.rename(path)
+
+
+def _get(path: Path) -> Any:
+    try:
+        return json.loads(path.read_text("utf-8"))
+    except (OSError, ValueError):
+        return None

@@ -1,0 +1,64 @@
+"""The kill switch: a file that every proxy looks at several times a second.
+
+`block`: no new request or frame passes, open streams are closed with their connections. `observe`: every rule is as if in shadow
+mode. It holds until somebody resumes, through any restart; a file that is there but cannot be read counts as `block`.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Literal
+
+from intelligence.policy.handed import FOLDER
+
+NAME = "panic.json"
+type Mode = Literal["block", "observe"]
+
+
+@dataclass(frozen=True, slots=True)
+class Panic:
+    mode: Mode
+    by: str
+    at_ms: int
+    reason: str = ""
+
+
+def raise_panic(data_dir: Path, mode: Mode, by: str, reason: str = "") -> Panic:
+    """Raises `OSError`."""
+    panic = Panic(mode, by, time.time_ns() // 1_000_000, reason)
+    path = data_dir / FOLDER / NAME
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    draft = path.with_name(f".{NAME}.{os.getpid()}")
+    fd = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+    with os.fdopen(fd, "w", encoding="utf-8") as file:
+        json.dump(asdict(panic), file)
+    draft.rename(path)
+    return panic
+
+
+def resume(data_dir: Path) -> bool:
+    """Whether there was anything to end. Raises `OSError`."""
+    path = data_dir / FOLDER / NAME
+    there = path.exists()
+    path.unlink(missing_ok=True)
+    return there
+
+
+def panic_of(data_dir: Path) -> Panic | None:
+    """What is in force now."""
+    try:
+        text = (data_dir / FOLDER / NAME).read_text("utf-8")
+    except FileNotFoundError:
+        return None
+    except OSError as e:
+        return Panic("block", "unknown", 0, f"the panic file cannot be read: {e.strerror}")
+    try:
+        value = json.loads(text)
+        mode: Mode = "observe" if value["mode"] == "observe" else "block"
+        return Panic(mode, str(value["by"]), int(value["at_ms"]), str(value.get("reason", "")))
+    except (ValueError, KeyError, TypeError):
+        return Panic("block", "unknown", 0, "the panic file is damaged")
