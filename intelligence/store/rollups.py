@@ -46,7 +46,8 @@ def columns(measure: str) -> list[str]:
     return [f"{measure}_{bound}" for bound in (*BUCKETS, "inf")]
 
 
-def _buckets(measure: str) -> dict[str, str]:
+def buckets(measure: str) -> dict[str, str]:
+    """The same, each with what is true of a call in it: SQL over `responses r`."""
     lows = (None, *BUCKETS)
     tests = [
         " and ".join(
@@ -59,7 +60,7 @@ def _buckets(measure: str) -> dict[str, str]:
 
 
 def _statement() -> str:
-    counts = COUNTS | _buckets("duration") | _buckets("ttft")
+    counts = COUNTS | buckets("duration") | _buckets("ttft")
     values = [f":sign * coalesce(sum({test}), 0)" for test in counts.values()]
     values += [f":sign * sum({value})" for value in SUMS.values()]
     names = (*KEYS, *counts, *SUMS)
