@@ -60,7 +60,7 @@ def buckets(measure: str) -> dict[str, str]:
 
 
 def _statement() -> str:
-    counts = COUNTS | buckets("duration") | _buckets("ttft")
+    counts = COUNTS | buckets("duration") | buckets("ttft")
     values = [f":sign * coalesce(sum({test}), 0)" for test in counts.values()]
     values += [f":sign * sum({value})" for value in SUMS.values()]
     names = (*KEYS, *counts, *SUMS)
