@@ -28,7 +28,7 @@ async def home(datasette: Datasette, request: Request) -> Response:
         "summary": (await here.summaries.of(db, span)).content,
         "span": span,
         "spans": {name: label for name, (label, _) in summary.SPANS.items()},
-        "events_path": datasette.urls.path(f"/-/live/events?span={span}&after={cursor}"),
+        "events_path": datasette.urls.path(f"/-/live/events?calls=1&span={span}&after={cursor}"),
         "limit": LATEST_CALLS,
         "now_ms": now_ms,
     }

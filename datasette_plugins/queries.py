@@ -13,6 +13,29 @@ COLUMNS = """
 
 LATEST = f"select {COLUMNS} from calls order by started_at desc, id desc limit :limit"  # noqa: S608
 
+# What a live page reads: see `latest` and `progress`. Each is a look-up by key.
+NEW_CALLS = "select seq from requests where seq > :after order by seq desc limit :limit"
+NO_LONGER_RUNNING = """
+    select seq from requests where seq in (select value from json_each(:seqs)) and state <> 'pending'
+"""
+RUNNING = "select request from open_calls order by request desc limit :limit"
+CALLS_BY_SEQ = f"""
+    select (select seq from requests where requests.id = calls.id) as seq, {COLUMNS}
+    from calls where id in (select id from requests where seq in (select value from json_each(:seqs)))
+"""  # noqa: S608
+OPEN_CALLS = """
+    select
+      q.seq, q.stream, q.websocket, q.format, q.operation, q.path, r.status_code, r.headers,
+      o.started_us, o.last_us, o.chunks, o.bytes, o.parts
+    from open_calls o join requests q on q.seq = o.request left join responses r on r.request = o.request
+    order by o.request desc limit 200
+"""
+OPEN_CHUNKS = """
+    select c.request as seq, c.id, c.data
+    from json_each(:marks) mark join open_chunks c on c.request = cast(mark.key as integer) and c.id > mark.value
+    order by c.request, c.id
+"""
+
 # Token counts of calls that have not ended are not unknown yet; neither are those of calls that failed or were blocked.
 BY_MODEL = """
     select

@@ -1,20 +1,25 @@
 // The table of calls of `call_table` (llmitm_parts.html), kept fresh: what the server sends of a call is put into its row as
-// text, never as markup. Changes are gathered and made once a frame, however many come.
+// text, never as markup. Changes are gathered and made once a frame, however many come, or not at all while the table is held.
+// Beyond the table's limit the calls go that changed longest ago; those that run go last.
 import { tickTimes } from "./times.js";
+import { format } from "./units.js";
 
-// Fills the elements of `root` that are named by data-f.
-export function fill(root, values) {
-  for (const el of root.querySelectorAll("[data-f]")) {
-    const text = values[el.dataset.f] ?? "";
-    if (el.textContent === text) continue;
-    el.textContent = text;
-    el.classList.toggle("unknown", text === "unknown");
-  }
-}
+const AGE_MS = 500;
 
 // A new copy of what a <template> holds.
 export function blank(id) {
   return document.getElementById(id).content.firstElementChild.cloneNode(true);
+}
+
+// Fills the elements of `root` that are named by data-f.
+export function fill(root, values) {
+  for (const el of root.querySelectorAll("[data-f]")) put(el, values[el.dataset.f] ?? "");
+}
+
+function put(el, text) {
+  if (el.textContent === text) return;
+  el.textContent = text;
+  el.classList.toggle("unknown", text === "unknown");
 }
 
 function newer(a, b) {
@@ -22,13 +27,25 @@ function newer(a, b) {
   return x !== y ? x > y : a.dataset.id > b.dataset.id;
 }
 
-// `show(calls)` takes rows as the events `calls` carry them. `drawn(count)` is called after each change of the table.
-export function callRows({ drawn = () => {} } = {}) {
+// What is known of a row: `values` are its texts by name.
+function entry(tr) {
+  const cells = new Map([...tr.querySelectorAll("[data-f]")].map((el) => [el.dataset.f, el]));
+  return { tr, cells, values: Object.fromEntries([...cells].map(([name, el]) => [name, el.textContent])) };
+}
+
+// `drawn(table)` is called after each change; `wanted(values, state)` says whether a call is to be seen.
+export function callRows({ drawn = () => {}, wanted = () => true } = {}) {
   const body = document.getElementById("call-rows");
   const limit = Number(body.dataset.limit);
-  const byId = new Map([...body.children].map((tr) => [tr.dataset.id, tr]));
-  const waiting = new Map();
+  const byId = new Map([...body.children].reverse().map((tr) => [tr.dataset.id, entry(tr)]));
+  const changed = new Map(); // rows that came and are not drawn yet, and in `told` what came of running ones
+  const told = new Map();
+  const gone = new Set();
+  let running = null; // the only ones that may still run
+  let held = false;
   let frame = 0;
+  let news = 0; // calls that came while held
+  let skew = 0; // of this clock against the server's
 
   function made(call) {
     const tr = blank("call-row");
@@ -39,34 +56,127 @@ export function callRows({ drawn = () => {} } = {}) {
     time.dateTime = call.iso;
     time.dataset.ms = call.started_at;
     time.title = call.clock;
-    tr.classList.add("fresh");
-    byId.set(call.id, tr);
+    if (byId.size) tr.classList.add("fresh");
     let next = body.firstElementChild;
     while (next && newer(next, tr)) next = next.nextElementSibling;
     body.insertBefore(tr, next);
     tickTimes(tr);
-    return tr;
+    return entry(tr);
+  }
+
+  function set(known, values) {
+    Object.assign(known.values, values);
+    for (const name of Object.keys(values)) {
+      const el = known.cells.get(name);
+      if (el) put(el, values[name]);
+    }
+    known.tr.hidden = !wanted(known.values, known.tr.dataset.state);
+  }
+
+  function drop(id) {
+    byId.get(id)?.tr.remove();
+    byId.delete(id);
+  }
+
+  function age({ tr, cells }) {
+    put(cells.get("duration"), format(Math.max(Date.now() - skew - Number(tr.dataset.at), 0), "duration"));
   }
 
   function draw() {
     frame = 0;
-    for (const call of waiting.values()) {
-      const tr = byId.get(call.id) ?? made(call);
-      tr.dataset.state = call.state;
-      fill(tr, call);
+    for (const [id, call] of changed) {
+      const known = byId.get(id) ?? made(call);
+      byId.delete(id); // so that the last one is the one that changed last
+      byId.set(id, known);
+      known.tr.dataset.state = call.state;
+      set(known, { progress: "", ...call });
+      if (call.state === "pending") age(known);
     }
-    waiting.clear();
-    while (body.children.length > limit) {
-      byId.delete(body.lastElementChild.dataset.id);
-      body.lastElementChild.remove();
+    for (const [id, values] of told) {
+      const known = byId.get(id);
+      if (known?.tr.dataset.state === "pending") set(known, values);
     }
-    drawn(byId.size);
+    for (const id of gone) drop(id);
+    if (running) for (const [id, { tr }] of byId) if (tr.dataset.state === "pending" && !running.has(id)) drop(id);
+    changed.clear();
+    told.clear();
+    gone.clear();
+    running = null;
+    news = 0;
+    for (const pending of [false, true]) {
+      for (const [id, { tr }] of byId) {
+        if (byId.size <= limit) break;
+        if ((tr.dataset.state === "pending") === pending) drop(id);
+      }
+    }
+    drawn(table);
   }
 
-  function show(calls) {
-    for (const call of calls) waiting.set(call.id, call);
-    frame ||= requestAnimationFrame(draw);
+  function soon() {
+    if (!held) frame ||= requestAnimationFrame(draw);
   }
 
-  return { show };
+  const table = {
+    get size() {
+      return byId.size;
+    },
+    get news() {
+      return news;
+    },
+    // How many calls there are of each state.
+    states() {
+      const counts = {};
+      for (const { tr } of byId.values()) counts[tr.dataset.state] = (counts[tr.dataset.state] ?? 0) + 1;
+      return counts;
+    },
+    get shown() {
+      let count = 0;
+      for (const { tr } of byId.values()) count += !tr.hidden;
+      return count;
+    },
+    // The event `calls`.
+    show({ rows, gone: ids = [] }) {
+      for (const call of rows) {
+        if (!byId.has(call.id) && !changed.has(call.id)) news += 1;
+        changed.delete(call.id);
+        changed.set(call.id, call);
+        told.delete(call.id);
+        if (call.state === "pending") running?.add(call.id);
+      }
+      for (const id of ids) {
+        changed.delete(id);
+        gone.add(id);
+      }
+      for (const id of changed.keys()) {
+        if (changed.size <= limit) break;
+        changed.delete(id);
+      }
+      soon();
+    },
+    // The event `progress`.
+    progress(values) {
+      for (const [id, of] of Object.entries(values)) told.set(id, of);
+      soon();
+    },
+    // The event `begin`.
+    begin({ now, running: ids }) {
+      skew = Date.now() - now;
+      running = new Set(ids);
+      soon();
+    },
+    hold(on) {
+      held = on;
+      soon();
+    },
+    filter() {
+      for (const { tr, values } of byId.values()) tr.hidden = !wanted(values, tr.dataset.state);
+      drawn(table);
+    },
+  };
+
+  setInterval(() => {
+    if (held || document.hidden) return;
+    for (const known of byId.values()) if (known.tr.dataset.state === "pending") age(known);
+  }, AGE_MS);
+  return table;
 }

@@ -4,9 +4,9 @@ import { connect } from "./stream.js";
 
 const latest = document.getElementById("latest");
 const table = callRows({
-  drawn(count) {
-    document.getElementById("start").hidden = count > 0;
-    latest.hidden = count === 0;
+  drawn({ size }) {
+    document.getElementById("start").hidden = size > 0;
+    latest.hidden = size === 0;
   },
 });
 
@@ -41,4 +41,4 @@ more.addEventListener("click", () => {
   labelMore();
 });
 
-connect(latest.dataset.events, { calls: ({ rows }) => table.show(rows), summary: showSummary });
+connect(latest.dataset.events, { calls: table.show, begin: table.begin, summary: showSummary });

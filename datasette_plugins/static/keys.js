@@ -1,6 +1,6 @@
 // The keyboard, on every page of ours: j and k go through the rows of a list, / searches, g goes places, ? tells all this.
 const help = document.getElementById("keys");
-const PLACES = { h: "home", e: "health", t: "tables", s: "search" };
+const PLACES = { h: "home", l: "live", e: "health", t: "tables", s: "sessions", f: "search" };
 let going = 0;
 
 function typing(target) {
@@ -8,7 +8,7 @@ function typing(target) {
 }
 
 function step(by) {
-  const links = [...document.querySelectorAll("[data-list] a")].filter((a) => a.offsetParent !== null);
+  const links = [...document.querySelectorAll("[data-list] a, [data-step]")].filter((a) => a.offsetParent !== null);
   if (links.length === 0) return false;
   const at = links.indexOf(document.activeElement);
   const next = links[at < 0 ? (by > 0 ? 0 : links.length - 1) : Math.min(Math.max(at + by, 0), links.length - 1)];

@@ -34,6 +34,9 @@ _MAX_ERROR_TEXT = 2000
 _BOM = b"\xef\xbb\xbf"
 # By then the framing must have shown.
 _MAX_HEAD = 4096
+# Of one stream; the longest real ones have a tenth. What comes behind is not read.
+MAX_EVENTS = 1_000_000
+_LINES_AT_ONCE = 1 << 16
 
 Headers = Iterable[tuple[str, str]] | Mapping[str, str]
 
@@ -63,6 +66,7 @@ class AnswerReader:
         self._framing: SseReader | NdjsonReader | JsonArrayReader | EventStreamReader | None = None
         self._kind = ""
         self._some_event = False
+        self._events_left = MAX_EVENTS
         self._body = bytearray()
         self._max_body = MAX_DECODED_BYTES if operation in _BULKY else MAX_BODY_BYTES
         self._too_long = False
@@ -91,7 +95,7 @@ class AnswerReader:
             data, self._head = self._head, b""
         if self._framing is None:
             self._hold(data)
-        else:
+        elif self._events_left:
             self._events(self._framing.feed(data))
 
     def finish(self) -> Answer:
@@ -147,6 +151,9 @@ class AnswerReader:
 
     def _events(self, found: Iterable[Any]) -> None:
         for event in found:
+            if not self._events_left:
+                return
+            self._events_left -= 1
             if isinstance(event, Frame):
                 self._frame(event)
             elif isinstance(event, tuple):
@@ -218,7 +225,9 @@ class AnswerReader:
         if not newline or not isinstance(decode(head), dict):
             return False
         lines = NdjsonReader()
-        self._events([*lines.feed(body), *lines.finish()])
+        for at in range(0, len(body), _LINES_AT_ONCE):
+            self._events(lines.feed(body[at : at + _LINES_AT_ONCE]))
+        self._events(lines.finish())
         return True
 
     @staticmethod
@@ -226,9 +235,11 @@ class AnswerReader:
         return "json" in content_type or body[:64].lstrip()[:1] in (b"{", b"[", b'"')
 
     def _unknowable(self) -> bool:
-        """Whether the end of this body shows only in HTTP: a file, a page, a binary protocol, events nobody knows; or in what we
-        had to drop for its length."""
-        if self._too_long or not self._decoder.within or (self._framing and self._framing.dropped):
+        """Whether the end of this body shows only in HTTP: a file, a page, a binary protocol, events nobody knows; or in what
+        was not read for its length."""
+        if self._too_long or not self._events_left or not self._decoder.within:
+            return True
+        if self._framing and self._framing.dropped:
             return True
         if self._kind in ("whole", ""):
             content_type = self._headers.get("content-type", "").lower()

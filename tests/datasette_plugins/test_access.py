@@ -17,6 +17,7 @@ from tests.datasette_plugins.conftest import PASSWORD, Site, as_user
 # an admin. All may read what is theirs to see, and nobody may change the record.
 WALK = [
     ("GET", "/", 200, 403, 200, 200, 200),
+    ("GET", "/-/live", 200, 403, 200, 200, 200),
     ("GET", "/-/live/events", 200, 403, 200, 200, 200),
     ("GET", "/-/calls/CALL", 200, 403, 200, 200, 200),
     ("GET", "/-/calls/CALL/request", 200, 403, 200, 200, 200),

@@ -29,7 +29,7 @@ async def test_the_span_is_of_the_counts(site: Site, db: sqlite3.Connection) -> 
     assert '<dd data-f="calls">0</dd>' in (await site.get("/")).text
     page = (await site.get("/?span=all")).text
     assert '<dd data-f="calls">1</dd>' in page
-    assert 'data-events="/-/live/events?span=all&amp;after=' in page
+    assert 'data-events="/-/live/events?calls=1&amp;span=all&amp;after=' in page
 
 
 async def test_the_latest_come_first_and_are_limited(site: Site, db: sqlite3.Connection) -> None:

@@ -15,7 +15,9 @@ from tests.datasette_plugins.conftest import HOST, Site
 class Listener:
     """A client of `/-/live/events` that reads events as they come, and can leave."""
 
-    def __init__(self, site: Site, query: str = "", headers: list[tuple[bytes, bytes]] | None = None) -> None:
+    def __init__(
+        self, site: Site, query: str = "calls=1", headers: list[tuple[bytes, bytes]] | None = None
+    ) -> None:
         self.events: list[tuple[str, str | None, Any]] = []
         self.ended = False
         self._news = asyncio.Event()
@@ -67,7 +69,7 @@ async def reader(site: Site) -> None:
 
 
 async def test_a_new_call_arrives(site: Site, db: sqlite3.Connection) -> None:
-    listener = Listener(site)
+    listener = Listener(site, "calls=1&span=24h")
     await listener.next("problems")
     call_id = records.add_call(db, text="fresh")
     event_id, data = await listener.next("calls")
@@ -87,7 +89,7 @@ async def test_a_reconnecting_browser_gets_what_it_missed(site: Site, db: sqlite
     await first.leave()
     assert event_id
     missed = records.add_call(db)
-    second = Listener(site, "after=old", [(b"last-event-id", event_id.encode())])
+    second = Listener(site, "calls=1&after=old", [(b"last-event-id", event_id.encode())])
     _, data = await second.next("calls")
     assert [row["id"] for row in data["rows"]] == [missed]
     await second.leave()
@@ -97,7 +99,7 @@ async def test_a_page_goes_on_where_it_was_rendered(site: Site, db: sqlite3.Conn
     records.add_call(db)
     first = Listener(site)
     event_id, _ = await first.next("calls")
-    second = Listener(site, f"after={event_id}")
+    second = Listener(site, f"calls=1&after={event_id}")
     await second.next("problems")
     call_id = records.add_call(db)
     _, data = await second.next("calls")

@@ -1,0 +1,143 @@
+"""How far the answers are that still come: what the worker has put aside of them, read as it grows.
+
+Providers state tokens at the end; until then they are told from the length of the text, as `≈`. An answer is followed while it
+is a stream and its text can be told; of at most `MOST_ANSWERS` at a time, and the first `MOST_BYTES` of each. Of all others
+the numbers of pieces and bytes are told.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from dataclasses import dataclass, field
+from typing import Any
+
+from datasette_plugins import queries, units
+from intelligence.store.context import weight_of
+from intelligence.wire.answer import AnswerReader
+
+MOST_ANSWERS = 64
+MOST_BYTES = 1_000_000
+SHOWN = 160
+KEPT = 4 * SHOWN
+# A rate over less than this says nothing.
+RATE_SECONDS = 0.5
+
+
+@dataclass(frozen=True)
+class Progress:
+    """`values` are display strings by the names that `calls.row` has for them."""
+
+    seq: int
+    values: dict[str, str]
+
+
+@dataclass
+class _Answer:
+    reader: AnswerReader
+    last: int = 0  # id of the piece read last
+    read_bytes: int = 0
+    weight: int = 0  # of what was said, thought and asked of tools
+    said: str = ""  # the end of it
+    thought: str = ""
+    first_us: int | None = None
+    _taken: dict[Any, int] = field(default_factory=dict)
+
+    def feed(self, data: bytes, at_us: int) -> None:
+        self.read_bytes += len(data)
+        self.reader.feed(data)
+        if self.first_us is None and self.reader.saw_token:
+            self.first_us = at_us
+        draft = self.reader.draft
+        self.said = (self.said + self._take("text", draft.text))[-KEPT:]
+        self.thought = (self.thought + self._take("reasoning", draft.reasoning))[-KEPT:]
+        for key, tool in draft.tools.items():
+            self._take(("tool", key), tool.pieces)
+
+    def _take(self, key: Any, pieces: list[str]) -> str:
+        """What is new in a list of the draft."""
+        new = "".join(pieces[self._taken.get(key, 0) :])
+        self._taken[key] = len(pieces)
+        self.weight += weight_of(new)
+        return new
+
+    @property
+    def preview(self) -> str:
+        tools = [tool.name for tool in self.reader.draft.tools.values() if tool.name]
+        line = " ".join((self.said or self.thought).split())
+        line = "…" + line[-SHOWN:] if len(line) > SHOWN else line
+        if line and not self.said:
+            line = f"thinking: {line}"
+        return f"{line} → {', '.join(tools)}".strip() if tools else line
+
+
+class Answers:
+    """Those that are being read."""
+
+    def __init__(self) -> None:
+        self._answers: dict[int, _Answer | None] = {}
+        self._told: dict[int, dict[str, str]] = {}
+
+    def read(self, db: sqlite3.Connection) -> list[Progress]:
+        """What is to be told of running calls, where it changed since the last time."""
+        rows = db.execute(queries.OPEN_CALLS).fetchall()
+        seqs = {row["seq"] for row in rows}
+        self._answers = {seq: a for seq, a in self._answers.items() if seq in seqs}
+        self._told = {seq: told for seq, told in self._told.items() if seq in seqs}
+        for row in rows:
+            if row["seq"] not in self._answers and row["status_code"] is not None:
+                self._answers[row["seq"]] = self._begun(row)
+        following = {
+            row["seq"]: answer
+            for row in rows
+            if (answer := self._answers.get(row["seq"]))
+            and not row["parts"]
+            and answer.read_bytes < MOST_BYTES
+        }
+        marks = json.dumps({seq: answer.last for seq, answer in following.items()})
+        times = {row["seq"]: row["last_us"] - row["started_us"] for row in rows}
+        for chunk in db.execute(queries.OPEN_CHUNKS, {"marks": marks}):
+            answer = following[chunk["seq"]]
+            answer.last = chunk["id"]
+            answer.feed(chunk["data"], times[chunk["seq"]])
+        changed = []
+        for row in rows:
+            values = _values(row, self._answers.get(row["seq"]))
+            if values != self._told.get(row["seq"]):
+                self._told[row["seq"]] = values
+                changed.append(Progress(row["seq"], values))
+        return changed
+
+    def _begun(self, row: sqlite3.Row) -> _Answer | None:
+        followed = sum(answer is not None for answer in self._answers.values())
+        if not row["stream"] or row["websocket"] or row["status_code"] >= 400 or followed >= MOST_ANSWERS:
+            return None
+        headers = json.loads(row["headers"] or "[]")
+        return _Answer(
+            AnswerReader(
+                row["format"],
+                row["operation"],
+                status_code=row["status_code"],
+                headers=headers,
+                path=row["path"] or "",
+            )
+        )
+
+
+def _values(row: sqlite3.Row, answer: _Answer | None) -> dict[str, str]:
+    if not row["chunks"]:
+        return {}
+    told = f"{units.size(row['bytes'])} in {units.count(row['chunks'])} piece{'s' * (row['chunks'] != 1)}"
+    values = {"progress": told}
+    if answer is None or not answer.weight:
+        return values
+    tokens = (answer.weight + 3) // 4
+    if row["bytes"] > answer.read_bytes:  # beyond what was read, by what is known of it
+        tokens = tokens * row["bytes"] // answer.read_bytes
+    values |= {"output_tokens": f"≈ {units.count(tokens)}", "preview": answer.preview}
+    if answer.first_us is not None:
+        values["ttft"] = units.duration(answer.first_us / 1000)
+        seconds = (row["last_us"] - row["started_us"] - answer.first_us) / 1e6
+        if seconds >= RATE_SECONDS:
+            values["progress"] = f"{tokens / seconds:.0f} tokens/s, {told}"
+    return values
