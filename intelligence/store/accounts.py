@@ -82,10 +82,11 @@ def set_password(db: sqlite3.Connection, actor: str, name: str, password: str) -
 
 
 def remove(db: sqlite3.Connection, actor: str, name: str) -> None:
-    """With the user's sessions and preferences. Raises `AccountError`."""
+    """With the user's sessions, preferences and saved searches. Raises `AccountError`."""
     before = _existing(db, name)
     _keep_an_admin(db, name, before)
     db.execute("delete from settings where user = ?", (name,))
+    db.execute("delete from saved_searches where user = ?", (name,))
     db.execute("delete from users where name = ?", (name,))
     audit(db, actor, "remove user", name, {"role": before}, None)
 

@@ -173,3 +173,19 @@ def c001_people(db: sqlite_utils.Database) -> None:
         """,
     ):
         db.execute(statement)
+
+
+@migrations()
+def c002_saved_searches(db: sqlite_utils.Database) -> None:
+    db.execute("""
+        create table saved_searches (
+            id integer primary key,
+            user text not null,
+            name text not null,
+            query text not null,
+            sort text not null,
+            shared integer not null,
+            created_at integer not null,
+            unique (user, name)
+        ) strict
+    """)
