@@ -1,0 +1,211 @@
+"""`python -m tests.bench.million [--calls N] FOLDER`: a `data/traffic.db` as 400 days of traffic would leave it, in minutes.
+
+For looking at pages and measuring queries. Rows are made in bulk beside the journal, from a seeded generator: much the same calls
+every time, but for their dates, which end now. What can be is the product's own: schema, hashes, envelopes, costs, sums. Every
+request can be put together again and has the hash it should, so `llmitm doctor --db` finds the file sound. Raw answers are there
+for the last few thousand calls, as retention would have left them. All calls have ended.
+"""
+
+from __future__ import annotations
+
+import argparse
+import random
+import sqlite3
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+from intelligence.store import bodies
+from intelligence.store.batch import INSERT_BODY
+from intelligence.store.migrations import open_database
+from intelligence.store.pricing import Prices
+from intelligence.store.settle import settle
+from intelligence.store.tree import split
+from intelligence.store.tree_rows import Tree
+from tests.bench.conversation import COLUMNS, Call, Conversation, Ids
+from tests.bench.talk import Talk, stream
+from tests.bench.workplaces import Workplace, workplaces
+
+DAY_MS = 86_400_000
+DAYS = 400
+RAW_CALLS = 3_000
+BATCH = 20_000
+HOURS = (1, 1, 1, 1, 1, 1, 2, 4, 8, 12, 13, 12, 8, 11, 13, 13, 12, 9, 6, 4, 3, 3, 2, 1)
+FAST = ("foreign_keys = off", "synchronous = off", "journal_mode = memory", "cache_size = -1000000")
+INDEXES = "select name, sql from sqlite_schema where type = 'index' and sql is not null and tbl_name in"
+# Where nobody worked.
+UNUSED = (
+    "delete from envelopes where id not in (select envelope from turns)",
+    "delete from envelope_parts where envelope not in (select id from envelopes)",
+    "delete from messages where kind <> 'message' and id not in (select message from envelope_parts)",
+)
+TABLES = ("turns", "nodes", "messages", "requests", "sessions", "search_texts")
+
+
+def schedule(rng: random.Random, calls: int, until_ms: int) -> list[tuple[int, int]]:
+    """When each call begins, in order, and the number of its session: more every month, few at night and on weekends."""
+    found: list[tuple[int, int]] = []
+    session = 0
+    while len(found) < calls:
+        day = until_ms // DAY_MS - DAYS + 1 + int(DAYS * rng.random() ** 0.7)
+        if (day + 4) % 7 in (0, 6) and rng.random() < 0.75:
+            continue
+        hour = rng.choices(range(24), HOURS)[0]
+        at = day * DAY_MS + hour * 3_600_000 + rng.randrange(3_600_000)
+        kind = rng.random()
+        length = (
+            1
+            if kind < 0.45
+            else rng.randint(2, 12)
+            if kind < 0.8
+            else min(int(rng.expovariate(1 / 40)) + 12, 120)
+        )
+        for _ in range(length):
+            if at >= until_ms or len(found) == calls:
+                break
+            found.append((at, session))
+            at += int(rng.lognormvariate(9.5, 1.0)) + 1
+        session += 1
+    found.sort()
+    return found
+
+
+def envelopes(db: sqlite3.Connection, places: list[Workplace]) -> list[int]:
+    """Stored by the product; the messages that this takes are removed again."""
+    tree = Tree(db)
+    found = []
+    for place in places:
+        cut = split(place.prefix + b'{"role":"user"},{"role":"assistant"}]}')
+        assert cut is not None
+        found.append(tree.put(cut, 1, place.format).envelope)
+    db.execute("delete from messages where kind = 'message'")
+    db.execute("delete from nodes")
+    return found
+
+
+def fill(db: sqlite3.Connection, calls: int, until_ms: int) -> None:
+    rng = random.Random(1)
+    talk = Talk(rng)
+    places, weights = workplaces(rng)
+    times = schedule(rng, calls, until_ms)
+    left = Counter(session for _, session in times)
+    db.execute("begin")
+    held = envelopes(db, places)
+    agents = [n for n, place in enumerate(places) if place.agent]
+    scripts = [n for n, place in enumerate(places) if not place.agent]
+    chances = {id(group): [weights[n] for n in group] for group in (agents, scripts)}
+    ids = Ids(db)
+    going_on: dict[int, Conversation] = {}
+    latest: dict[tuple[str, str], Conversation] = {}
+    rows: dict[str, list[tuple]] = {}
+    prices = Prices()
+    for seq, (at, session) in enumerate(times, 1):
+        conversation = going_on.get(session)
+        if conversation is None:
+            group = agents if left[session] > 8 or rng.random() < 0.3 else scripts
+            place = rng.choices(group, chances[id(group)])[0]
+            who = (places[place].user, places[place].client)
+            before = latest.get(who)
+            parent = before if before and places[place].agent and at - before.at < 300_000 else None
+            conversation = Conversation(rng, talk, ids, places[place], held[place], parent)
+            going_on[session] = latest[who] = conversation
+        call = conversation.call(seq, at)
+        for table, row in call.rows:
+            rows.setdefault(table, []).append(row)
+        if calls - seq < RAW_CALLS and call.answer:
+            rows.setdefault(INSERT_BODY, []).append(_raw(call, conversation.place.format))
+        left[session] -= 1
+        if not left[session]:
+            rows.setdefault("sessions", []).append(going_on.pop(session).session_row())
+        if seq % BATCH == 0 or seq == calls:
+            _write(db, rows)
+            settle(db, range(seq - (seq - 1) % BATCH, seq + 1), prices)
+            db.execute("delete from to_read")
+            print(f"\r{seq:,} calls", end="", flush=True)
+    _events(db, rng, times)
+    for sql in UNUSED:
+        db.execute(sql)
+    db.execute("commit")
+
+
+def _raw(call: Call, format: str) -> tuple:
+    assert call.answer
+    at_us = 0
+    pieces = []
+    for data in stream(format, call.answer):
+        at_us += 20_000
+        pieces.append(bodies.Piece(at_us, data))
+    data, arrivals = bodies.pack(pieces)
+    return (call.seq, "response", 0, len(data), bodies.compress(data), bodies.compress(arrivals))
+
+
+def _write(db: sqlite3.Connection, rows: dict[str, list[tuple]]) -> None:
+    for table, found in rows.items():
+        if found:
+            marks = ", ".join("?" * len(found[0]))
+            columns = COLUMNS.get(table, "")
+            db.executemany(
+                table if " " in table else f"insert into {table} ({columns}) values ({marks})", found
+            )
+        found.clear()
+
+
+def _events(db: sqlite3.Connection, rng: random.Random, times: list[tuple[int, int]]) -> None:
+    for at, _ in sorted(rng.sample(times, min(500, len(times)))):
+        message = rng.choice(("mitm.toml was read again", "api.example.com is passed through unseen"))
+        kind = "config_reloaded" if "toml" in message else "passthrough_learned"
+        db.execute("insert into events (at, kind, message, data) values (?, ?, ?, '{}')", (at, kind, message))
+
+
+def _without_indexes(db: sqlite3.Connection) -> Iterator[None]:
+    """Indexes and the triggers of the search come after the rows: that is many times faster."""
+    marks = ", ".join("?" * len(TABLES))
+    dropped = db.execute(f"{INDEXES} ({marks})", TABLES).fetchall()
+    triggers = db.execute("select name, sql from sqlite_schema where type = 'trigger'").fetchall()
+    for name, _ in dropped:
+        db.execute(f"drop index {name}")
+    for name, _ in triggers:
+        db.execute(f"drop trigger {name}")
+    yield
+    for _, sql in (*dropped, *triggers):
+        db.execute(sql)
+    db.execute("insert into search_texts_fts (search_texts_fts) values ('rebuild')")
+
+
+def make(folder: Path, calls: int) -> Path:
+    """The database; it must not be there yet."""
+    path = folder / "data" / "traffic.db"
+    if path.exists():
+        raise FileExistsError(path)
+    with closing(open_database(path)) as db:
+        for pragma in FAST:
+            db.execute(f"pragma {pragma}")
+        around = _without_indexes(db)
+        next(around)
+        fill(db, calls, time.time_ns() // 1_000_000)
+        print(", then the indexes", flush=True)
+        next(around, None)
+        db.execute("pragma journal_mode = wal")
+    return path
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m tests.bench.million", description=__doc__)
+    parser.add_argument("--calls", type=int, default=1_000_000)
+    parser.add_argument("folder", type=Path)
+    options = parser.parse_args()
+    begin = time.monotonic()
+    try:
+        path = make(options.folder, options.calls)
+    except FileExistsError as e:
+        print(f"{e} is there already: name another folder, or remove it first", file=sys.stderr)
+        return 1
+    print(f"{path}: {path.stat().st_size / 1e9:.2f} GB in {time.monotonic() - begin:.0f} s")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
