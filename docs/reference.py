@@ -80,6 +80,7 @@ TABLES = {
     "(`subscription`); as the provider stated; by your own prices (`override`).",
     "contexts": "What fills the context of a request. Read some time after the call has ended.",
     "rollup_hourly": "What the calls of an hour add up to, by provider, model, client and user. A call is added when it ends.",
+    "rollup_daily": "The same of a day (UTC): for weeks and months at a glance. The view `daily_cost` reads it.",
     "search_texts": "What calls added to their conversations and what was answered, for full-text search "
     "(`search_texts_fts`, FTS5).",
     "to_read": "Calls whose words are not yet in the search.",
@@ -277,7 +278,7 @@ def _described(conn: sqlite3.Connection, table: str) -> list[str]:
     }
     rows = []
     for _, name, type_, not_null, _, key in conn.execute(f"pragma table_info({table})"):
-        if table == "rollup_hourly" and (bucket := BUCKET.fullmatch(name)):
+        if table in ("rollup_hourly", "rollup_daily") and (bucket := BUCKET.fullmatch(name)):
             if bucket[2] == "inf":
                 first = f"`{bucket[1]}_{BUCKETS[0]}` … `{bucket[1]}_inf`"
                 rows.append(

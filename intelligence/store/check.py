@@ -70,6 +70,14 @@ added as (
     where q.state <> 'pending' and q.seq not in (select request from to_read where settled = 0) group by 1)
 select coalesce(k.hour, a.hour), k.n, k.i, k.o, a.n, a.i, a.o from kept k full join added a on a.hour = k.hour"""
 
+SUMS_OF_DAYS = """
+with kept as (
+    select day, sum(requests) as n, sum(input_tokens) as i, sum(output_tokens) as o from rollup_daily group by 1),
+added as (
+    select hour / 86400000 * 86400000 as day, sum(requests) as n, sum(input_tokens) as i, sum(output_tokens) as o
+    from rollup_hourly group by 1)
+select coalesce(k.day, a.day), k.n, k.i, k.o, a.n, a.i, a.o from kept k full join added a on a.day = k.day"""
+
 
 @dataclass(frozen=True)
 class Finding:
@@ -226,15 +234,24 @@ def _search(db: sqlite3.Connection, _: Path) -> Iterator[str]:
     yield f"ok: {texts:,} texts"
 
 
-def _sums(db: sqlite3.Connection, _: Path) -> Iterator[str]:
+def _hours(db: sqlite3.Connection, _: Path) -> Iterator[str]:
     """The hours' sums, added up again from the calls."""
-    hours = 0
-    for hour, *counts in db.execute(SUMS):
-        hours += 1
+    return _sums(db, "hour", SUMS)
+
+
+def _days(db: sqlite3.Connection, _: Path) -> Iterator[str]:
+    """The days' sums, added up again from the hours'."""
+    return _sums(db, "day", SUMS_OF_DAYS)
+
+
+def _sums(db: sqlite3.Connection, period: str, sql: str) -> Iterator[str]:
+    count = 0
+    for begin, *counts in db.execute(sql):
+        count += 1
         kept, added = counts[:3], counts[3:]
         if kept != added:
-            yield f"hour {hour}: requests, input and output tokens are {kept} and should be {added}"
-    yield f"ok: {hours:,} hours"
+            yield f"{period} {begin}: requests, input and output tokens are {kept} and should be {added}"
+    yield f"ok: {count:,} {period}s"
 
 
 Look = Callable[[sqlite3.Connection, Path], Iterator[str]]
@@ -247,5 +264,6 @@ CHECKS: tuple[tuple[str, Look, str], ...] = (
     ("messages", _messages, RESTORE),
     ("journal", _positions, REPORT),
     ("search", _search, REPORT),
-    ("hourly sums", _sums, REPORT),
+    ("hourly sums", _hours, REPORT),
+    ("daily sums", _days, REPORT),
 )

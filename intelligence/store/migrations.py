@@ -426,3 +426,106 @@ def m041_session_list(db: sqlite_utils.Database) -> None:
     """Sessions are listed by when they were last seen, and those that one started are found."""
     db.execute("create index sessions_last_at on sessions (last_at)")
     db.execute("create index sessions_parent on sessions (parent) where parent is not null")
+
+
+@migrations()
+def m042_rollup_daily(db: sqlite_utils.Database) -> None:
+    """The sums of days, for months at a glance."""
+    buckets = [f"{measure}_{bound}" for measure in ("duration", "ttft") for bound in _BOUNDS]
+    db.execute(f"""
+        create table rollup_daily (                 -- see intelligence/store/rollups.py
+            id integer primary key,
+            day integer not null,                   -- Unix ms at which it begins, in UTC
+            provider text,
+            model text,                             -- asked for, else that answered
+            client text,
+            user text,
+            requests integer not null,              -- calls that have ended
+            errors integer not null,
+            blocked integer not null,
+            aborted integer not null,               -- and interrupted
+            uncounted integer not null,             -- calls without both token counts
+            unpriced integer not null,              -- calls whose cost is unknown
+            input_tokens integer,
+            output_tokens integer,
+            cache_read_tokens integer,
+            cache_write_tokens integer,
+            reasoning_tokens integer,
+            cost_usd real,                          -- subscriptions not included
+            subscription_usd real,                  -- at list price, what a flat rate paid for
+            {", ".join(f"{bucket} integer not null" for bucket in buckets)}
+        )""")
+    sums = (
+        "requests", "errors", "blocked", "aborted", "uncounted", "unpriced", "input_tokens", "output_tokens", "cache_read_tokens",
+        "cache_write_tokens", "reasoning_tokens", "cost_usd", "subscription_usd", *buckets,
+    )  # fmt: skip
+    db.execute(f"""
+        insert into rollup_daily (day, provider, model, client, user, {", ".join(sums)})
+        select hour / 86400000 * 86400000, provider, model, client, user, {", ".join(f"sum({name})" for name in sums)}
+        from rollup_hourly group by 1, coalesce(provider, ''), coalesce(model, ''), coalesce(client, ''), coalesce(user, '')
+        order by 1""")  # noqa: S608
+    db.execute("""
+        create unique index rollup_daily_key on rollup_daily
+            (day, coalesce(provider, ''), coalesce(model, ''), coalesce(client, ''), coalesce(user, ''))""")
+
+
+@migrations()
+def m050_govern(db: sqlite_utils.Database) -> None:
+    db.execute("alter table requests add column decision text")  # the weightiest thing policy did: block, throttle, redact, alert, allow
+    db.execute("""
+        create table decisions (                    -- what policy rules said of calls
+            id integer primary key,
+            request integer not null references requests (seq) on delete cascade,
+            at integer not null,                    -- Unix ms
+            direction text not null,                -- `request` or `response`
+            rule text not null,
+            action text not null,                   -- allow, alert, redact, block, throttle
+            mode text not null,                     -- `enforce` or `shadow`; `alert` for a soft limit
+            acted integer not null,                 -- 1: it was done
+            reason text not null,
+            failed text,                            -- why the rule could not be judged, or its redaction not be made
+            policy text not null                    -- version of the set in force
+        )""")
+    db.execute("create index decisions_request on decisions (request)")
+    db.execute("create index decisions_rule on decisions (rule, at)")
+    db.execute("create index decisions_at on decisions (at)")
+    db.execute("""
+        create table detections (                   -- what detectors saw, and where
+            id integer primary key,
+            request integer not null references requests (seq) on delete cascade,
+            at integer not null,                    -- Unix ms
+            direction text not null,                -- `request` or `response`
+            kind text not null,                     -- secret, pii, injection, exfiltration, command, content, canary
+            type text not null,
+            score real not null,                    -- 0 to 1
+            pointer text not null,                  -- JSON pointer into the body
+            start integer not null,                 -- in code points of the text there
+            end integer not null,
+            source text not null,                   -- system, user, assistant, tool_result, tool_call, ...
+            digest text not null,                   -- keyed hash of what was seen
+            rule text                               -- that asked
+        )""")
+    db.execute("create index detections_request on detections (request)")
+    db.execute("create index detections_kind on detections (kind, at)")
+    db.execute("create index detections_at on detections (at)")
+    db.execute("create index detections_digest on detections (digest)")
+    db.execute("""
+        create table rewrites (                     -- what was changed in requests before they were sent
+            id integer primary key,
+            request integer not null references requests (seq) on delete cascade,
+            at integer not null,                    -- Unix ms
+            direction text not null,
+            rule text not null,
+            reason text not null,
+            pointer text not null,                  -- JSON pointer into the body
+            before text,                            -- NULL: the record must not keep it
+            after text                              -- NULL: it was removed
+        )""")
+    db.execute("create index rewrites_request on rewrites (request)")
+    db.execute("create index rewrites_rule on rewrites (rule, at)")
+    db.execute("""
+        create table originals (                    -- how a rewritten body is made what it was, where it may be kept
+            request integer primary key references requests (seq) on delete cascade,
+            undo blob not null                      -- msgpack: list of from, to, bytes
+        )""")
+    db.execute("create index requests_decision on requests (decision, started_at) where decision is not null")

@@ -1,7 +1,10 @@
-"""`rollup_hourly`: what the calls of an hour add up to, by provider, model, client and user.
+"""`rollup_hourly` and `rollup_daily`: what the calls of an hour, of a day (UTC), add up to, by provider, model, client and user.
+
+Both have the same columns but for the first, `hour` or `day`: Unix ms at which it begins. A year of one is scanned in some
+milliseconds: ask the other only about days that are few or cut.
 
 A call is added when it ends, in the transaction that ends it, and taken out again when it is forgotten; so the sums are those
-of the rows at every commit. Retention leaves them alone: counts and costs stay. The hour is that in which a call began. Sums
+of the rows at every commit. Retention leaves them alone: counts and costs stay. The time is that at which a call began. Sums
 leave out what is unknown, and are NULL where nothing is known; `uncounted` and `unpriced` say of how many calls.
 
 Durations and times to the first token are counted in buckets: `ttft_500` are the calls whose first token came in at most 500 ms
@@ -15,12 +18,14 @@ import sqlite3
 from collections.abc import Sequence
 
 HOUR_MS = 3_600_000
+DAY_MS = 24 * HOUR_MS
 # Upper bounds, in ms.
 BUCKETS = (
     50, 100, 200, 300, 500, 750, 1000, 1500, 2000, 3000, 5000, 7500, 10000, 15000, 20000, 30000, 60000, 120000, 300000,
 )  # fmt: skip
 
-KEYS = ("hour", "provider", "model", "client", "user")
+TABLES = {"rollup_hourly": ("hour", HOUR_MS), "rollup_daily": ("day", DAY_MS)}
+KEYS = ("provider", "model", "client", "user")
 COUNTS = {
     "requests": "1",
     "errors": "q.state = 'error'",
@@ -59,28 +64,37 @@ def buckets(measure: str) -> dict[str, str]:
     return dict(zip(columns(measure), tests, strict=True))
 
 
-def _statement() -> str:
-    counts = COUNTS | buckets("duration") | buckets("ttft")
-    values = [f":sign * coalesce(sum({test}), 0)" for test in counts.values()]
+ALL_COUNTS = COUNTS | buckets("duration") | buckets("ttft")
+
+
+def _added() -> str:
+    """What some calls add to each hour."""
+    values = [f":sign * coalesce(sum({test}), 0)" for test in ALL_COUNTS.values()]
     values += [f":sign * sum({value})" for value in SUMS.values()]
-    names = (*KEYS, *counts, *SUMS)
-    adds = [f"{name} = {name} + excluded.{name}" for name in counts]
-    adds += [f"{name} = coalesce({name} + excluded.{name}, {name}, excluded.{name})" for name in SUMS]
     return f"""
-insert into rollup_hourly ({", ".join(names)})
 select q.started_at / {HOUR_MS} * {HOUR_MS}, q.provider, coalesce(q.model, r.model), q.client, q.user, {", ".join(values)}
 from json_each(:seqs) j join requests q on q.seq = j.value
     left join responses r on r.request = q.seq left join costs c on c.request = q.seq
-where q.state <> 'pending' group by 1, 2, 3, 4, 5
-on conflict (hour, coalesce(provider, ''), coalesce(model, ''), coalesce(client, ''), coalesce(user, ''))
+where q.state <> 'pending' group by 1, 2, 3, 4, 5"""  # noqa: S608
+
+
+def _put(table: str) -> str:
+    period, length = TABLES[table]
+    names = (period, *KEYS, *ALL_COUNTS, *SUMS)
+    adds = [f"{name} = {name} + excluded.{name}" for name in ALL_COUNTS]
+    adds += [f"{name} = coalesce({name} + excluded.{name}, {name}, excluded.{name})" for name in SUMS]
+    return f"""
+insert into {table} ({", ".join(names)}) values (?1 / {length} * {length}{", ?" * (len(names) - 1)})
+on conflict ({period}, {", ".join(f"coalesce({key}, '')" for key in KEYS)})
 do update set {", ".join(adds)}"""  # noqa: S608
 
 
-ADD = _statement()
-DROP_EMPTY = "delete from rollup_hourly where requests <= 0"
+ADDED = _added()
+PUT = [_put(table) for table in TABLES]
+DROP_EMPTY = "delete from {} where requests <= 0"
 # What is left of a sum when nothing that was known is in it any more.
 FORGET_SUMS = """
-update rollup_hourly set cost_usd = iif(unpriced = requests, null, cost_usd),
+update {} set cost_usd = iif(unpriced = requests, null, cost_usd),
     subscription_usd = iif(unpriced = requests, null, subscription_usd),
     input_tokens = iif(uncounted = requests, nullif(input_tokens, 0), input_tokens),
     output_tokens = iif(uncounted = requests, nullif(output_tokens, 0), output_tokens)
@@ -89,14 +103,21 @@ where unpriced = requests or uncounted = requests"""
 
 def add(db: sqlite3.Connection, seqs: Sequence[int]) -> None:
     """Calls that have ended, each once in its life; in the caller's transaction."""
-    db.execute(ADD, {"sign": 1, "seqs": json.dumps(list(seqs))})
+    _add(db, seqs, 1)
 
 
 def take_out(db: sqlite3.Connection, seqs: Sequence[int]) -> None:
     """Calls that were added, before their rows go; in the caller's transaction. Pending ones are passed over."""
-    db.execute(ADD, {"sign": -1, "seqs": json.dumps(list(seqs))})
-    db.execute(DROP_EMPTY)
-    db.execute(FORGET_SUMS)
+    _add(db, seqs, -1)
+    for table in TABLES:
+        db.execute(DROP_EMPTY.format(table))
+        db.execute(FORGET_SUMS.format(table))
+
+
+def _add(db: sqlite3.Connection, seqs: Sequence[int], sign: int) -> None:
+    found = db.execute(ADDED, {"sign": sign, "seqs": json.dumps(list(seqs))}).fetchall()
+    for sql in PUT:
+        db.executemany(sql, found)
 
 
 def quantile(counts: Sequence[int | None], q: float) -> float | None:

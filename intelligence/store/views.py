@@ -15,7 +15,7 @@ CALLS = """
         r.usage_raw, c.usd as cost_usd, r.ttft_ms, r.duration_ms, r.chunks, r.text,
         iif(r.tool_calls is null, null,
             (select json_group_array(json_extract(value, '$.name')) from json_each(r.tool_calls))) as tool_calls,
-        r.error_type, r.error_message, null as decision, null as pattern_id
+        r.error_type, r.error_message, q.decision, null as pattern_id
     from requests q left join responses r on r.request = q.seq left join costs c on c.request = q.seq
         left join turns t on t.request = q.seq left join sessions s on s.seq = t.session"""
 
@@ -23,13 +23,10 @@ CALLS = """
 # flat rate would have cost; `unpriced` calls are in neither.
 DAILY_COST = """
     select
-        date(hour / 1000, 'unixepoch') as day, provider, model, client, user,
-        sum(requests) as requests, sum(errors) as errors,
-        sum(input_tokens) as input_tokens, sum(output_tokens) as output_tokens,
-        sum(cache_read_tokens) as cache_read_tokens, sum(cache_write_tokens) as cache_write_tokens,
-        sum(reasoning_tokens) as reasoning_tokens,
-        sum(cost_usd) as cost_usd, sum(subscription_usd) as subscription_usd, sum(unpriced) as unpriced
-    from rollup_hourly group by 1, 2, 3, 4, 5"""
+        date(day / 1000, 'unixepoch') as day, provider, model, client, user, requests, errors,
+        input_tokens, output_tokens, cache_read_tokens, cache_write_tokens, reasoning_tokens,
+        cost_usd, subscription_usd, unpriced
+    from rollup_daily"""
 
 # One row a session. Sums leave out what is unknown; `parent_id` is the session that started this one as a sub-agent.
 SESSIONS_OVERVIEW = """

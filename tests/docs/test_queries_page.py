@@ -60,7 +60,8 @@ def record(tmp_path_factory):
 
 
 def test_there_are_examples_for_every_view():
-    for name in ("calls", "sessions_overview", "messages_text", "daily_cost", "rollup_hourly", "contexts"):
+    views = ("calls", "sessions_overview", "messages_text", "daily_cost")
+    for name in (*views, "rollup_hourly", "rollup_daily", "contexts"):
         assert any(re.search(rf"\b(from|join) {name}\b", sql) for sql in EXAMPLES), name
 
 

@@ -79,6 +79,7 @@ def test_calls_of_before_costs_were_kept_are_settled(record):
     wanted = rows(db, "select * from costs"), rows(db, "select * from rollup_hourly")
     db.execute("delete from costs")
     db.execute("delete from rollup_hourly")
+    db.execute("delete from rollup_daily")
     db.execute("update to_read set settled = 0")
     while read_some(db, Prices(), calls=2):
         pass

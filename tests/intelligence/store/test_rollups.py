@@ -5,6 +5,7 @@ import sqlite3
 from contextlib import closing
 
 import pytest
+import sqlite_utils
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -13,9 +14,9 @@ from intelligence.store.drain import Drain
 from intelligence.store.ids import uuid7
 from intelligence.store.journal import EndHead, ResponseHead
 from intelligence.store.journal_writer import JournalWriter
-from intelligence.store.migrations import open_database
+from intelligence.store.migrations import migrations, open_database
 from intelligence.store.pricing import Prices
-from intelligence.store.rollups import BUCKETS, HOUR_MS, columns, quantile
+from intelligence.store.rollups import BUCKETS, DAY_MS, HOUR_MS, columns, quantile
 from intelligence.store.settle import settle
 from tests.intelligence.store.traffic import SSE, call, prompt, request_head, rows, socket_head, stream
 
@@ -39,8 +40,25 @@ def sums(db: sqlite3.Connection) -> list[dict]:
     )
 
 
+# The days, from the hours. NULL and '' are one name to the key.
+EACH = [*rollups.ALL_COUNTS, *(name for name in rollups.SUMS if not name.endswith("_usd"))]
+FROM_HOURS = f"""
+select hour - hour % 86400000 as day, {", ".join(f"coalesce({key}, '') as {key}" for key in rollups.KEYS)},
+    {", ".join(f"sum({name}) as {name}" for name in EACH)},
+    round(sum(cost_usd), 6) as cost_usd, round(sum(subscription_usd), 6) as subscription_usd
+from rollup_hourly group by 1, 2, 3, 4, 5 order by 1, 2, 3, 4, 5"""
+DAYS = FROM_HOURS.replace("hour - hour % 86400000 as day", "day").replace("rollup_hourly", "rollup_daily")
+
+
+def days_agree(db: sqlite3.Connection) -> None:
+    days = rows(db, DAYS)
+    assert days == rows(db, FROM_HOURS)
+    assert len(days) == rows(db, "select count(*) as n from rollup_daily")[0]["n"]
+
+
 def agree(db: sqlite3.Connection) -> None:
     assert sums(db) == rows(db, FROM_ROWS)
+    days_agree(db)
     ended = rows(db, "select count(*) as n from requests where state <> 'pending'")[0]["n"]
     for measure in ("duration", "ttft"):
         counted = rows(db, f"select sum({' + '.join(columns(measure))}) as n from rollup_hourly")[0]["n"]
@@ -112,7 +130,7 @@ def put(db: sqlite3.Connection, n: int, seed: int = 0) -> list[int]:
                 seq,
                 f"id{seq}",
                 rng.choice(["complete", "complete", "error", "aborted", "blocked", "interrupted"]),
-                1_795_000_000_000 + rng.randrange(3 * HOUR_MS),
+                1_795_000_000_000 + rng.randrange(3 * HOUR_MS) + rng.choice([0, DAY_MS]),
                 rng.choice([None, "ann", ""]),
                 rng.choice([None, "openai"]),
                 rng.choice([None, "gpt-4o"]),
@@ -149,9 +167,10 @@ def test_what_is_forgotten_is_taken_out(db):
         == len(seqs) - len(gone)
     )
     assert sum(row["uncounted"] for row in found) == sum(row["uncounted"] for row in wanted)
+    days_agree(db)
     rest = [seq for seq in seqs if seq not in gone]
     rollups.take_out(db, rest)
-    assert rows(db, "select * from rollup_hourly") == []
+    assert rows(db, "select * from rollup_hourly") == rows(db, "select * from rollup_daily") == []
 
 
 def test_any_cut_into_batches_gives_the_same(tmp_path):
@@ -179,6 +198,16 @@ def test_what_is_left_may_be_unknown(db):
     assert kept
     rollups.take_out(db, [seq for seq in seqs if seq not in kept])
     assert {row["cost_usd"] for row in rows(db, "select cost_usd from rollup_hourly")} == {None}
+
+
+def test_days_of_an_older_record_are_made_of_its_hours(db):
+    settle(db, put(db, 100), Prices())
+    wanted = rows(db, DAYS)
+    db.execute("drop view daily_cost")
+    db.execute("drop table rollup_daily")
+    db.execute("delete from _sqlite_migrations where name = 'm042_rollup_daily'")
+    migrations.apply(sqlite_utils.Database(db))
+    assert rows(db, DAYS) == wanted != []
 
 
 def test_unknown_stays_unknown(db):
