@@ -18,12 +18,15 @@ from datasette_plugins.conversation import Block, Reader
 from datasette_plugins.markdown import Budget
 from datasette_plugins.session_record import Turn
 from intelligence.store.added import Added, added
+from intelligence.wire.json_value import decode
 from intelligence.wire.parts import Part
 
 LONGEST = {"text": 6_000, "thinking": 3_000, "tool_call": 3_000, "tool_result": 2_000}
 BUDGET = 240_000
 # What is still shown of a text when the budget is spent.
 SHORTEST = 160
+SHORT_ARGUMENTS = 200
+MOST_LINES = 5
 MARKDOWN = Budget(characters=60_000, seconds=0.06)
 
 ANSWER = """
@@ -212,4 +215,24 @@ class _Page:
 
 
 def _called(call: dict[str, Any]) -> Part:
-    return Part("tool_call", str(call.get("arguments") or ""), name=str(call.get("name") or "") or None)
+    return Part(
+        "tool_call", _plain(str(call.get("arguments") or "")), name=str(call.get("name") or "") or None
+    )
+
+
+def _plain(arguments: str) -> str:
+    """A line for each, where they are few and short; else as they came."""
+    if len(arguments) > 2 * SHORT_ARGUMENTS:
+        return arguments
+    value = decode(arguments.encode("utf-8", "replace"))
+    if not isinstance(value, dict) or not 0 < len(value) <= MOST_LINES:
+        return arguments
+    lines = [
+        f"{name}: {one if isinstance(one, str) else json.dumps(one)}"
+        for name, one in value.items()
+        if isinstance(one, (str, int, float, bool))
+    ]
+    plain = len(lines) == len(value) and all(
+        len(line) <= SHORT_ARGUMENTS and "\n" not in line for line in lines
+    )
+    return "\n".join(lines) if plain else arguments

@@ -1,0 +1,4 @@
+// The page of a session: its charts.
+import { charts } from "./chart.js";
+
+charts();
