@@ -10,8 +10,8 @@ from datasette.utils import resolve_routes
 
 from datasette_plugins import dashboard
 from intelligence.store import logins
-from tests.datasette_plugins import records
 from tests.datasette_plugins.conftest import PASSWORD, Site, as_user
+from tests.datasette_plugins.session_records import Talk, user
 
 # Method, address, and what answers: the local user of a dashboard without log-in; with log-in a stranger, a viewer, a reviewer,
 # an admin. All may read what is theirs to see, and nobody may change the record.
@@ -23,7 +23,15 @@ WALK = [
     ("GET", "/-/calls/CALL/request", 200, 403, 200, 200, 200),
     ("GET", "/-/calls/CALL/response", 200, 403, 200, 200, 200),
     ("GET", "/-/calls/CALL/copy/curl", 200, 403, 200, 200, 200),
+    ("GET", "/-/sessions", 200, 403, 200, 200, 200),
+    ("GET", "/-/sessions/CALL", 200, 403, 200, 200, 200),
+    ("GET", "/-/sessions/CALL/tools", 200, 403, 200, 200, 200),
+    ("GET", "/-/sessions/CALL/replay", 200, 403, 200, 200, 200),
+    ("GET", "/-/sessions/CALL/replay/CALL", 200, 403, 200, 200, 200),
+    ("GET", "/-/sessions/CALL/export/markdown", 200, 403, 200, 200, 200),
     ("GET", "/-/health", 200, 403, 200, 200, 200),
+    ("GET", "/-/search?q=answer", 200, 403, 200, 200, 200),
+    ("POST", "/-/search", 400, 403, 400, 400, 400),
     ("GET", "/-/log-in", 303, 200, 303, 303, 303),
     ("POST", "/-/log-in", 303, 403, 403, 403, 403),
     ("GET", "/-/log-out", 303, 303, 303, 303, 303),
@@ -112,7 +120,7 @@ SECRET = "the answer nobody else may read"
 @pytest.fixture
 def call_id(site: Site, db: sqlite3.Connection) -> str:
     dashboard.here(site.datasette).feed.stop()  # so that /-/live/events ends at once
-    return records.add_call(db, text=SECRET)
+    return Talk(db).say([user("hello")], SECRET)
 
 
 ROLES = [None, "viewer", "reviewer", "admin"]
@@ -139,7 +147,7 @@ async def test_each_role_gets_what_the_table_says(
     locked: Site, tokens: dict[str, str], db: sqlite3.Connection, role: str | None
 ) -> None:
     dashboard.here(locked.datasette).feed.stop()
-    call_id = records.add_call(db, text=SECRET)
+    call_id = Talk(db).say([user("hello")], SECRET)
     before = list(db.iterdump())
     got = []
     for method, path, *_ in WALK:
