@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from mitmproxy import http
 
 from intelligence.store.ids import id_text, uuid7
-from intelligence.store.journal import RequestHead
+from intelligence.store.journal import GovernHead, RequestHead
 from intelligence.wire.registry import Target
 
 _ATTRIBUTE = "llmitm_call"
@@ -16,7 +16,9 @@ _ATTRIBUTE = "llmitm_call"
 @dataclass(slots=True)
 class Call:
     """`id` is `calls.id`, as 16 bytes; `head` is what `identify` found out; `recorded` once the request is in the journal;
-    `encoding` is the request's content-encoding, `conversation` where in the decoded body the messages stand."""
+    `encoding` is the request's content-encoding, `conversation` where in the decoded body the messages stand. `answered`: by us,
+    nothing goes upstream. `governed` is what policy said and is not in the journal yet; `sent` the body to record of a request
+    that is answered, if that must not be the one that came."""
 
     target: Target
     id: bytes = field(default_factory=uuid7)
@@ -25,6 +27,9 @@ class Call:
     conversation: tuple[int, int] = (0, 0)
     recorded: bool = False
     ended: bool = False
+    answered: bool = False
+    sent: bytes | None = None
+    governed: list[GovernHead] = field(default_factory=list)
 
     @property
     def text_id(self) -> str:

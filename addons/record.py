@@ -47,15 +47,22 @@ class Record:
         call = call_of(flow)
         if call is None or flow.error or call.ended or call.recorded:
             return
-        self._request(flow, call, flow.request.raw_content or b"")
+        self._request(flow, call, (flow.request.raw_content or b"") if call.sent is None else call.sent)
 
     def _request(self, flow: http.HTTPFlow, call: Call, body: bytes) -> None:
         head = call.head or self._bare_head(flow, call)
         body = strip_request(self.redactor, head, call.encoding, body, call.conversation)
         call.recorded = self.journal.request(call.id, head, body)
+        self.governed(call)
         if flow.id not in self.open:
             self.calls += 1
         self.open[flow.id] = (call, flow)
+
+    def governed(self, call: Call) -> None:
+        """What policy said of this call since it was last asked."""
+        for head in call.governed:
+            self.journal.govern(call.id, head)
+        call.governed.clear()
 
     def _bare_head(self, flow: http.HTTPFlow, call: Call) -> RequestHead:
         """What can be said when `identify` failed."""
@@ -118,7 +125,7 @@ class Record:
         if not response.stream and response.status_code != 101:
             self._whole(call, response)
         if not flow.websocket:
-            self._end(flow, call, "complete")
+            self._end(flow, call, "blocked" if call.answered else "complete")
 
     def _whole(self, call: Call, response: http.Response) -> None:
         """An answer that was not streamed: made by an addon, or held."""
@@ -185,6 +192,7 @@ class Record:
     ) -> None:
         call.ended = True
         self.open.pop(flow.id, None)
+        self.governed(call)
         self.journal.end(call.id, end_of(flow, cause, message, close_code))
 
 

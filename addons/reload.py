@@ -26,6 +26,7 @@ NEEDS_RESTART = {
     "certs": ("dir",),
     "store": ("dir", "segment_bytes", "raw_days", "retention_days", "max_bytes", "backups"),
     "prices": ("models",),
+    "policy": ("dir", "deadline_ms"),
     "log": ("level", "format"),
 }
 

@@ -177,6 +177,14 @@ class Prices(Section):
     )
 
 
+class Policy(Section):
+    dir: Path = Field(Path("policies"), description="Folder of the policy files, `*.yaml`.")
+    deadline_ms: Annotated[int, Field(ge=1, le=10_000)] = Field(
+        50,
+        description="How long the detectors may take over one request. A rule that runs over it fails as it says.",
+    )
+
+
 class Dashboard(Section):
     auth: Literal["none", "password"] = Field(
         "none",
@@ -232,6 +240,7 @@ class Config(Section):
     store: Store = Store()  # type: ignore[call-arg]
     redact: Redact = Redact()  # type: ignore[call-arg]
     prices: Prices = Prices()  # type: ignore[call-arg]
+    policy: Policy = Policy()  # type: ignore[call-arg]
     dashboard: Dashboard = Dashboard()  # type: ignore[call-arg]
     log: Log = Log()  # type: ignore[call-arg]
     path: Path = Field(Path(), exclude=True, description="The file this came from (it may not exist).")
@@ -293,6 +302,7 @@ def _absolute(config: Config, path: Path) -> Config:
             ),
             "certs": config.certs.model_copy(update={"dir": at(config.certs.dir)}),
             "store": config.store.model_copy(update={"dir": at(config.store.dir)}),
+            "policy": config.policy.model_copy(update={"dir": at(config.policy.dir)}),
         }
     )
 

@@ -20,6 +20,9 @@ from intelligence.policy.rule import Condition, Rule
 log = logging.getLogger(__name__)
 
 TERMINAL = frozenset({"allow", "block", "throttle"})
+_TEXTS = frozenset({"text", "detection", "tool"})
+# What is known only while the call is on its way.
+_AT_ONCE = frozenset({"limit", "loop", "concurrent"})
 # What a detector of this kind looks for comes back in answers.
 _OF_ANSWERS = frozenset({"command", "exfiltration"})
 
@@ -67,23 +70,30 @@ class Decision:
 
 @dataclass(frozen=True, slots=True)
 class CompiledRule:
+    """`looks_at` are the keys of its conditions. `later`: it only tells, and looks at texts: nobody has to wait for it."""
+
     rule: Rule
     test: Test
     directions: frozenset[str]
+    looks_at: frozenset[str]
+
+    @property
+    def later(self) -> bool:
+        tells = self.rule.action == "alert" or self.rule.mode == "shadow"
+        return tells and bool(self.looks_at & _TEXTS) and not self.looks_at & _AT_ONCE
 
 
 @dataclass(frozen=True, slots=True)
 class Compiled:
-    """A set ready to be asked. `kinds` are the detectors it needs for each direction; `holds`: how many bytes of a streamed
-    answer its rules may hold back, 0 for none."""
+    """A set ready to be asked. `holds`: how many bytes of a streamed answer its rules may hold back, 0 for none."""
 
     version: str = ""
     rules: tuple[CompiledRule, ...] = ()
-    kinds: dict[str, frozenset[str]] = field(default_factory=dict)
     holds: int = 0
 
-    def of(self, direction: str) -> tuple[CompiledRule, ...]:
-        return tuple(one for one in self.rules if direction in one.directions)
+    def of(self, direction: str, *, later: bool) -> tuple[CompiledRule, ...]:
+        """Those to be asked on the way (`later=False`), or by the worker once the call is stored."""
+        return tuple(one for one in self.rules if direction in one.directions and one.later == later)
 
 
 def compile_set(policies: PolicySet) -> Compiled:
@@ -91,17 +101,11 @@ def compile_set(policies: PolicySet) -> Compiled:
 
 
 def compile_rule(rule: Rule, groups: Groups) -> CompiledRule:
-    return CompiledRule(rule, compiled(rule.when, groups, rule.id), directions(rule))
+    return CompiledRule(rule, compiled(rule.when, groups, rule.id), directions(rule), _looks_at(rule.when))
 
 
 def assemble(rules: Sequence[CompiledRule], version: str) -> Compiled:
     """`rules` in order."""
-    kinds = {
-        direction: frozenset(
-            kind for one in rules if direction in one.directions for kind in _kinds(one.rule.when)
-        )
-        for direction in ("request", "response")
-    }
     holding = [
         one.rule.hold_bytes
         for one in rules
@@ -109,7 +113,7 @@ def assemble(rules: Sequence[CompiledRule], version: str) -> Compiled:
         and one.rule.mode == "enforce"
         and one.rule.action in ("block", "redact")
     ]
-    return Compiled(version, tuple(rules), kinds, max(holding, default=0))
+    return Compiled(version, tuple(rules), max(holding, default=0))
 
 
 def decide(rules: Iterable[CompiledRule], facts: Facts) -> list[Decision]:
@@ -162,9 +166,12 @@ def directions(rule: Rule) -> frozenset[str]:
     return frozenset({"response" if answers else "request"})
 
 
-def _kinds(condition: Condition) -> frozenset[str]:
+def _looks_at(condition: Condition) -> frozenset[str]:
     return frozenset(
-        kind for part in _conditions(condition) if part.detection is not None for kind in part.detection.kind
+        name
+        for part in _conditions(condition)
+        for name in Condition.model_fields
+        if getattr(part, name) is not None and name not in ("all", "any", "not_")
     )
 
 

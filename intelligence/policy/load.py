@@ -91,7 +91,7 @@ class _Loading:
                 raise PolicyError(f"{name}: more than {MAX_FILES} policy files")
             text = self.instead.get(name)
             if text is None:
-                text = text_file.read(path)
+                text = text_file.read(path, name)
             written = text_file.parse(text, name)
             file = _checked(written, name)
         except PolicyError as e:

@@ -51,13 +51,13 @@ def resume(data_dir: Path) -> bool:
 def panic_of(data_dir: Path) -> Panic | None:
     """What is in force now."""
     try:
-        text = (data_dir / FOLDER / NAME).read_text("utf-8")
+        data = (data_dir / FOLDER / NAME).read_bytes()
     except FileNotFoundError:
         return None
     except OSError as e:
         return Panic("block", "unknown", 0, f"the panic file cannot be read: {e.strerror}")
     try:
-        value = json.loads(text)
+        value = json.loads(data)
         mode: Mode = "observe" if value["mode"] == "observe" else "block"
         return Panic(mode, str(value["by"]), int(value["at_ms"]), str(value.get("reason", "")))
     except (ValueError, KeyError, TypeError):

@@ -236,6 +236,11 @@ class Rule(Part):
         False,
         description="Redact: tools whose definition `tool_definition` names are removed from the request.",
     )
+    if_rejected: Literal["fail", "original"] = Field(
+        "fail",
+        description="Redact: what is done when the provider refuses the rewritten request (400, 404, 422). `original` sends the "
+        "request once as it came, and after three refusals rests the rule for this client.",
+    )
     observe_only: Literal["block", "alert"] = Field(
         "block",
         description="Redact: what is done instead where nothing may be rewritten (subscription traffic).",

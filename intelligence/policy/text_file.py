@@ -16,6 +16,7 @@ import yaml
 MAX_BYTES = 1_000_000
 MAX_VALUES = 100_000
 MAX_DEPTH = 60
+_PLAIN = ("tag:yaml.org,2002:map", "tag:yaml.org,2002:seq")
 
 type At = tuple[str | int, ...]
 
@@ -38,18 +39,18 @@ class Written:
         return self.lines.get(at, 1)
 
 
-def read(path: Path) -> str:
-    """Raises `PolicyError`."""
+def read(path: Path, name: str) -> str:
+    """`name` stands for the file in errors. Raises `PolicyError`."""
     try:
         with path.open("rb") as file:
             data = file.read(MAX_BYTES + 1)
         if len(data) > MAX_BYTES:
-            raise PolicyError(f"{path}: is larger than {MAX_BYTES // 1_000_000} MB")
+            raise PolicyError(f"{name}: is larger than {MAX_BYTES // 1_000_000} MB")
         return data.decode("utf-8")
     except OSError as e:
-        raise PolicyError(f"{path}: cannot be read: {e.strerror or e}") from None
+        raise PolicyError(f"{name}: cannot be read: {e.strerror or e}") from None
     except UnicodeDecodeError as e:
-        raise PolicyError(f"{path}: is not UTF-8 text (byte {e.start})") from None
+        raise PolicyError(f"{name}: is not UTF-8 text (byte {e.start})") from None
 
 
 def parse(text: str, name: str) -> Written:
@@ -84,6 +85,8 @@ class _Reader:
         if self.values > MAX_VALUES or len(at) > MAX_DEPTH:
             raise PolicyError(f"{self.name}:{line}: too much, or nested too deep")
         self.lines[at] = line
+        if not isinstance(node, yaml.ScalarNode) and node.tag not in _PLAIN:
+            raise PolicyError(f"{self.name}:{line}: not valid YAML: {node.tag} is no type of a policy file")
         if isinstance(node, yaml.MappingNode):
             return self.mapping(node, at)
         if isinstance(node, yaml.SequenceNode):

@@ -12,6 +12,8 @@ from typing import Any
 from intelligence.store.bodies import Piece, compress, pack, parts
 from intelligence.store.calls import REQUEST_COLUMNS, RESPONSE_COLUMNS, Call, Row, sound
 from intelligence.store.conversations import Closed, Opened
+from intelligence.store.governing import Governed
+from intelligence.store.governing import store as store_governed
 from intelligence.store.pricing import Prices
 from intelligence.store.settle import settle
 
@@ -60,6 +62,7 @@ class Batch:
     closed: list[tuple[int]] = field(default_factory=list)
     cleared: list[tuple[int]] = field(default_factory=list)
     told: list[Opened | Closed] = field(default_factory=list)
+    governed: list[Governed] = field(default_factory=list)
     weight: int = 0
 
     def request(self, row: Row) -> None:
@@ -140,6 +143,7 @@ class Batch:
         many(PUT_OPEN, self.opened)
         many(INSERT_CHUNKS, self.chunks)
         many(INSERT_EVENT, self.events)
+        store_governed(db, self.governed)
         settle(db, self.over, prices)
 
 

@@ -28,12 +28,14 @@ from intelligence.store.batch import Batch
 from intelligence.store.bodies import PART_BYTES, Piece
 from intelligence.store.calls import Call, begin, end, header_columns
 from intelligence.store.conversations import Conversations
+from intelligence.store.governing import Governed
 from intelligence.store.ids import id_text
 from intelligence.store.journal import (
     NO_CALL,
     DropsHead,
     EndHead,
     EventHead,
+    GovernHead,
     Kind,
     MessageHead,
     RequestHead,
@@ -60,6 +62,7 @@ _response_head = msgspec.msgpack.Decoder(ResponseHead).decode
 _end_head = msgspec.msgpack.Decoder(EndHead).decode
 _message_head = msgspec.msgpack.Decoder(MessageHead).decode
 _event_head = msgspec.msgpack.Decoder(EventHead).decode
+_govern_head = msgspec.msgpack.Decoder(GovernHead).decode
 _drops_head = msgspec.msgpack.Decoder(DropsHead).decode
 
 
@@ -155,7 +158,7 @@ class Drain:
             )
         elif kind is Kind.DROPS:
             self._drops(batch, run, frame)
-        elif kind in (Kind.REQUEST, Kind.RESPONSE, Kind.CHUNK, Kind.MESSAGE, Kind.END):
+        elif kind in (Kind.REQUEST, Kind.RESPONSE, Kind.CHUNK, Kind.MESSAGE, Kind.GOVERN, Kind.END):
             call = self._call(batch, run, frame)
             if call is None:
                 return
@@ -170,6 +173,8 @@ class Drain:
             elif kind is Kind.RESPONSE:
                 call.response = _response_head(frame.body)
                 call.new_response = True
+            elif kind is Kind.GOVERN:
+                batch.governed.append(Governed(call.seq, frame.t_us // 1000, _govern_head(frame.body)))
             elif kind is Kind.END:
                 self._end(batch, frame.call, call, _end_head(frame.body), frame.t_us)
 

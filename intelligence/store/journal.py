@@ -45,6 +45,7 @@ class Kind(IntEnum):
     EVENT = 7  # EventHead: something the system did
     DROPS = 8  # DropsHead: what could not be written
     CLOSE = 9  # CloseHead: the last frame of a segment
+    GOVERN = 10  # GovernHead: what policy decided about a call, and what was changed
 
     @classmethod
     def _missing_(cls, value: object) -> Kind:
@@ -127,6 +128,57 @@ class DropsHead(msgspec.Struct, omit_defaults=True):
     bytes: int
     reason: str
     calls: list[CallId] = []
+
+
+class DecisionHead(msgspec.Struct, omit_defaults=True):
+    """`action` is what the rule decided, `mode` whether it is enforced; `acted` whether it was done. `failed`: why the rule could
+    not be judged."""
+
+    rule: str
+    action: str
+    mode: str
+    acted: bool = False
+    reason: str = ""
+    failed: str | None = None
+
+
+class DetectionHead(msgspec.Struct, omit_defaults=True):
+    """What a detector saw, and where: `pointer` into the body's JSON, `start` and `end` in code points of the text there.
+    `digest` is the keyed hash of what was seen, by which it can be allowed."""
+
+    kind: str
+    type: str
+    score: float
+    pointer: str
+    start: int
+    end: int
+    source: str
+    digest: str
+    rule: str | None = None
+
+
+class RewriteHead(msgspec.Struct, omit_defaults=True):
+    """A change to what was sent: at `pointer`, `before` became `after` (None: it was removed). `before` is None where the record
+    must not keep it."""
+
+    rule: str
+    reason: str
+    pointer: str
+    before: str | None = None
+    after: str | None = None
+
+
+class GovernHead(msgspec.Struct, omit_defaults=True):
+    """`policy` is the version of the set in force; `direction` is `request` or `response`. `undo` rebuilds the original from the
+    body that is recorded: for each rewritten stretch, from and to where it is now, and the bytes that stood there; empty where
+    the original must not be kept."""
+
+    policy: str
+    direction: str
+    decisions: list[DecisionHead] = []
+    detections: list[DetectionHead] = []
+    rewrites: list[RewriteHead] = []
+    undo: list[tuple[int, int, bytes]] = []
 
 
 class CloseHead(msgspec.Struct, omit_defaults=True):

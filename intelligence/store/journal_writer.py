@@ -30,6 +30,7 @@ from intelligence.store.journal import (
     DropsHead,
     EndHead,
     EventHead,
+    GovernHead,
     Kind,
     MessageHead,
     RequestHead,
@@ -118,6 +119,9 @@ class JournalWriter:
     def message(self, call: bytes, head: MessageHead, data: bytes, t_us: int | None = None) -> bool:
         packed = _encode(head)
         return self._append(Kind.MESSAGE, call, [U32.pack(len(packed)), packed, data], t_us)
+
+    def govern(self, call: bytes, head: GovernHead, t_us: int | None = None) -> bool:
+        return self._append(Kind.GOVERN, call, [_encode(head)], t_us)
 
     def end(self, call: bytes, head: EndHead, t_us: int | None = None) -> bool:
         return self._append(Kind.END, call, [_encode(head)], t_us)

@@ -471,7 +471,9 @@ def m042_rollup_daily(db: sqlite_utils.Database) -> None:
 
 @migrations()
 def m050_govern(db: sqlite_utils.Database) -> None:
-    db.execute("alter table requests add column decision text")  # the weightiest thing policy did: block, throttle, redact, alert, allow
+    db.execute(
+        "alter table requests add column decision text"
+    )  # the weightiest thing policy did: block, throttle, redact, alert, allow
     db.execute("""
         create table decisions (                    -- what policy rules said of calls
             id integer primary key,

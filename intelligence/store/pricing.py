@@ -117,9 +117,12 @@ class Used:
 
     @property
     def flat_rate(self) -> bool:
-        if self.credential_kind != "oauth":
-            return False
-        return self.provider in _FLAT_RATE or self.host in _FLAT_RATE_HOSTS
+        return flat_rate(self.provider, self.host, self.credential_kind)
+
+
+def flat_rate(provider: str | None, host: str | None, credential_kind: str | None) -> bool:
+    """Whether a call is part of a person's subscription, which pays for all calls at once."""
+    return credential_kind == "oauth" and (provider in _FLAT_RATE or host in _FLAT_RATE_HOSTS)
 
 
 class Prices:

@@ -52,6 +52,8 @@ DELETE = {
             server_tool_calls = null where request = :seq""",
         "update requests set headers = null where seq = :seq",
         "delete from search_texts where request = :seq",
+        "update rewrites set before = null, after = null where request = :seq",
+        "delete from originals where request = :seq",
     ],
 }
 MARK = "update requests set pruned = :stage where seq = :seq"

@@ -1,0 +1,248 @@
+"""Govern: what policy says about a request, before it leaves.
+
+Asks the rules that act on traffic; rules that only tell are asked by the worker, later, and cost nothing here. A request that is
+blocked or throttled is answered here in the provider's own error shape, and no connection upstream is opened for it. A redacted
+one goes on with its placeholders. What was decided goes to the journal with the request. Should this addon itself fail, the
+request is blocked if any enforced rule fails closed, and passes otherwise.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections import Counter
+from typing import TYPE_CHECKING
+
+from intelligence.detect.scanner import Scanner
+from mitmproxy import http
+
+from addons import answers
+from addons.call import Call, call_of
+from addons.policies import Policies
+from intelligence.policy import governed
+from intelligence.policy.allowed import Allowed, allowed
+from intelligence.policy.decide import CompiledRule, decide
+from intelligence.policy.evidence import CallEvidence, Limits, Loops
+from intelligence.policy.facts import Facts
+from intelligence.policy.handed import InForce
+from intelligence.policy.verdict import Verdict, verdict
+from intelligence.rewrite.apply import apply
+from intelligence.rewrite.placeholder import placeholder
+from intelligence.store.journal import DecisionHead, GovernHead
+from intelligence.wire.encoding import decode_body
+from intelligence.wire.identify import read_fields
+from intelligence.wire.recorded import MAX_BODY_BYTES, without_encoding
+
+if TYPE_CHECKING:
+    from addons.pipeline import Parts
+
+logger = logging.getLogger("llmitm.policy")
+
+PANIC_RULE = "panic"
+# Longer than clients wait by themselves: told to try again, they would only hammer.
+LONGEST_RETRY_SECONDS = 60
+
+
+class Govern:
+    name = "govern"
+
+    def __init__(
+        self,
+        parts: Parts,
+        policies: Policies,
+        scanner: Scanner,
+        limits: Limits | None = None,
+        loops: Loops | None = None,
+    ) -> None:
+        self.parts = parts
+        self.policies = policies
+        self.scanner = scanner
+        self.limits = limits
+        self.loops = loops
+        self.open: Counter[str] = Counter()
+        self._counted: dict[str, str] = {}
+        self._set: InForce | None = None
+        self._rules: tuple[CompiledRule, ...] = ()
+        self._allowed: Allowed | None = None
+
+    # --- request -----------------------------------------------------------------------------------------------
+
+    def requestheaders(self, flow: http.HTTPFlow) -> None:
+        call = call_of(flow)
+        if call and flow.request.stream and not flow.error and flow.live:
+            self._govern(flow, call, None)  # too large to be held: judged without its body
+            if flow.response:
+                flow.response = None
+                flow.kill()
+
+    def request(self, flow: http.HTTPFlow) -> None:
+        call = call_of(flow)
+        if call is None or flow.error or flow.response or call.ended or call.recorded:
+            return
+        self._govern(flow, call, flow.request.raw_content or b"")
+
+    def _govern(self, flow: http.HTTPFlow, call: Call, raw: bytes | None) -> None:
+        panic = self.policies.panic
+        if panic and panic.mode == "block":
+            said = DecisionHead(PANIC_RULE, "block", "enforce", True, panic.reason)
+            call.governed.append(GovernHead("", "request", [said]))
+            self._answer(
+                flow, call, PANIC_RULE, 403, f"all requests are stopped: {panic.reason or 'kill switch'}"
+            )
+            return
+        rules = self._in_force()
+        if rules:
+            try:
+                self._judge(flow, call, raw, rules, observe=panic is not None)
+            except Exception as e:  # as the rules declare: an error of ours must not open what is closed
+                logger.exception("policy failed (call %s)", call.text_id)
+                closed = next(
+                    (r.rule for r in rules if r.rule.mode == "enforce" and r.rule.fail == "closed"), None
+                )
+                if closed and not panic:
+                    said = DecisionHead(closed.id, "block", "enforce", True, "", type(e).__name__)
+                    call.governed.append(GovernHead(self._version(), "request", [said]))
+                    self._answer(
+                        flow, call, closed.id, 403, f"policy failed, and rule {closed.id} fails closed"
+                    )
+        if flow.response is None:
+            self._begin(flow, call)
+
+    def _in_force(self) -> tuple[CompiledRule, ...]:
+        current = self.policies.in_force
+        if current is not self._set:
+            self._set = current
+            self._rules = current.compiled.of("request", later=False)
+            self._allowed = allowed(current.allow, self.parts.key)
+        return self._rules
+
+    def _version(self) -> str:
+        return self.policies.in_force.compiled.version
+
+    def _judge(
+        self,
+        flow: http.HTTPFlow,
+        call: Call,
+        raw: bytes | None,
+        rules: tuple[CompiledRule, ...],
+        *,
+        observe: bool,
+    ) -> None:
+        body = decode_body(call.encoding, raw, MAX_BODY_BYTES) if raw and call.encoding else raw
+        facts = self.facts(flow, call, body)
+        decisions = decide(rules, facts)
+        if not decisions:
+            return
+        judged = verdict(
+            decisions,
+            lambda type_, text: placeholder(self.parts.key, type_, text),
+            frozen=governed.frozen(facts),
+            observe=observe,
+        )
+        rewritten = None
+        if judged.rewrites and body is not None:
+            rewritten = apply(body, judged.rewrites)
+            judged = governed.refused(judged, rewritten)
+        call.governed.append(governed.head(self.parts.key, self._version(), "request", judged, rewritten))
+        if judged.answered:
+            self._stop(flow, call, judged, body)
+        elif rewritten and rewritten.splices:
+            self._send(flow, call, rewritten.body)
+
+    def facts(self, flow: http.HTTPFlow, call: Call, body: bytes | None) -> Facts:
+        head, target = call.head, call.target
+        evidence = CallEvidence(
+            target.format,
+            target.operation,
+            flow.request.path,
+            body,
+            self.scanner,
+            self.parts.config.policy.deadline_ms / 1000,
+            limits=self.limits,
+            loops=self.loops,
+            allowed=self._allowed,
+        )
+        facts = Facts(evidence, at=time.time(), provider=target.provider, operation=target.operation)
+        facts.host, facts.model, facts.stream = flow.request.host, target.model, target.stream
+        facts.client_address = flow.client_conn.peername[0] if flow.client_conn.peername else None
+        if head:
+            facts.model, facts.stream, facts.user = head.model, head.stream, head.user
+            facts.client, facts.session = head.client, head.conversation_key
+            facts.credential, facts.key = head.credential_kind, head.credential_fingerprint
+        if body is not None:
+            governed.measure(facts, body)
+        facts.concurrent = self.open[_who(facts)]
+        evidence.facts = facts
+        return facts
+
+    # --- what is done --------------------------------------------------------------------------------------------
+
+    def _stop(self, flow: http.HTTPFlow, call: Call, judged: Verdict, body: bytes | None) -> None:
+        final = judged.final
+        assert final
+        if body is not None and (kept := governed.without_secrets(self.parts.key, body, judged)) is not None:
+            call.sent, call.encoding = kept, None
+            if call.head:
+                call.head.headers = without_encoding(call.head.headers)
+        if final.action == "throttle":
+            self._answer(flow, call, final.rule.id, 429, final.reason, final.retry_after_s)
+        else:
+            self._answer(flow, call, final.rule.id, final.rule.status or 403, final.reason)
+
+    def _answer(
+        self,
+        flow: http.HTTPFlow,
+        call: Call,
+        rule: str,
+        status: int,
+        reason: str,
+        retry_after_s: float | None = None,
+    ) -> None:
+        call.answered = True
+        response = answers.error(call, status, f"{rule}: {reason}" if reason else rule, rule=rule)
+        if status == 429:
+            wait = max(1, round(retry_after_s or 1))
+            response.headers["retry-after"] = str(wait)
+            if wait > LONGEST_RETRY_SECONDS:
+                response.headers["x-should-retry"] = "false"
+        flow.response = response
+
+    def _send(self, flow: http.HTTPFlow, call: Call, body: bytes) -> None:
+        """The rewritten body, without the encoding that the original came in."""
+        flow.request.headers.pop("content-encoding", None)
+        flow.request.content = body
+        call.encoding = None
+        if call.head:
+            call.head.headers = without_encoding(call.head.headers)
+        fields = read_fields(body)
+        call.conversation = fields.content if fields else (0, 0)
+
+    # --- how many are open -----------------------------------------------------------------------------------------
+
+    def _begin(self, flow: http.HTTPFlow, call: Call) -> None:
+        if not self._rules or flow.id in self._counted or call.head is None:
+            return
+        who = call.head.user or call.head.credential_fingerprint or ""
+        self._counted[flow.id] = who
+        self.open[who] += 1
+
+    def _end(self, flow: http.HTTPFlow) -> None:
+        who = self._counted.pop(flow.id, None)
+        if who is not None:
+            self.open[who] -= 1
+            if self.open[who] <= 0:
+                del self.open[who]
+
+    def response(self, flow: http.HTTPFlow) -> None:
+        if flow.websocket is None:
+            self._end(flow)
+
+    def error(self, flow: http.HTTPFlow) -> None:
+        self._end(flow)
+
+    def websocket_end(self, flow: http.HTTPFlow) -> None:
+        self._end(flow)
+
+
+def _who(facts: Facts) -> str:
+    return facts.user or facts.key or ""

@@ -1,0 +1,133 @@
+"""Evidence of one call, read from its own bytes, and only as far as a rule asks.
+
+The same for a request on its way out, an answer on its way back, and a stored exchange: so a backtest sees what the proxy saw.
+A body that cannot be read has no texts to judge, and says so by raising `Unreadable`: a rule that needed them then fails as it
+declares.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from intelligence.detect.scanner import Scanner
+from intelligence.policy.facts import Facts, Found, Standing, ToolCall
+from intelligence.policy.rule import LimitMatch, LoopMatch
+from intelligence.store.ids import keyed_hash
+from intelligence.wire.json_value import INVALID, decode
+from intelligence.wire.places import Place, answer_places, places, tools
+from intelligence.wire.request import Request, read_request
+
+
+class Unreadable(Exception):
+    """There is no body, or none that can be read."""
+
+
+class Limits(Protocol):
+    def standing(self, rule: str, limit: LimitMatch, facts: Facts) -> Standing: ...
+
+
+class Loops(Protocol):
+    def going_round(self, loop: LoopMatch, request: Request, facts: Facts) -> str | None: ...
+
+
+@dataclass(slots=True)
+class CallEvidence:
+    """`body` is decoded of its content-encoding; None when it was not kept. `seconds` is what the detectors may take, once for
+    all rules. `allowed` says of a detection whether somebody allowed it."""
+
+    format: str | None
+    operation: str | None
+    path: str
+    body: bytes | None
+    scanner: Scanner
+    seconds: float
+    answer: bool = False
+    limits: Limits | None = None
+    loops: Loops | None = None
+    allowed: Callable[[str, str, str], bool] | None = None
+    facts: Facts | None = None
+    _value: Any = None
+    _places: list[Place] | None = None
+    _request: Request | None = None
+    _found: dict[str, list[Found]] = field(default_factory=dict)
+
+    def value(self) -> Any:
+        """The body as a JSON value. Raises `Unreadable`."""
+        if self._value is None:
+            self._value = INVALID if self.body is None else decode(self.body)
+        if not isinstance(self._value, dict | list):
+            raise Unreadable("the body cannot be read")
+        return self._value
+
+    def readable(self) -> bool:
+        try:
+            self.value()
+        except Unreadable:
+            return False
+        return True
+
+    def texts(self) -> list[Place]:
+        if self._places is None:
+            value = self.value()
+            read = answer_places if self.answer else places
+            self._places = read(self.format, self.operation, self.path, value)
+        return self._places
+
+    def request(self) -> Request:
+        if self._request is None:
+            self.value()
+            self._request = read_request(self.format, self.operation, self.path, self.body or b"")
+        return self._request
+
+    def tool_calls(self) -> Sequence[ToolCall]:
+        """Of an answer, those in it; of a request, those of the last turn that called any."""
+        if self.answer:
+            return _joined(self.texts())
+        for message in reversed(self.request().messages):
+            if calls := [part for part in message.parts if part.type == "tool_call"]:
+                return [ToolCall(part.name or "", part.text) for part in calls]
+        return []
+
+    def tool_definitions(self) -> Sequence[tuple[str, str]]:
+        return [(tool.name, tool.pointer) for tool in tools(self.value())]
+
+    def detections(self, kinds: frozenset[str]) -> Sequence[Found]:
+        """Each kind is looked for once."""
+        if missing := kinds - self._found.keys():
+            texts = self.texts()
+            deadline = time.perf_counter() + self.seconds
+            fresh: dict[str, list[Found]] = {kind: [] for kind in missing}
+            for place, seen in self.scanner.request(texts, frozenset(missing), deadline=deadline):
+                if self.allowed and self.allowed(seen.kind, seen.type, place.text[seen.start : seen.end]):
+                    continue
+                found = Found(place, seen.start, seen.end, seen.kind, seen.type, seen.score)
+                fresh.setdefault(seen.kind, []).append(found)
+            self._found |= fresh
+        return [found for kind in sorted(kinds) for found in self._found[kind]]
+
+    def limit(self, rule: str, limit: LimitMatch) -> Standing:
+        if self.limits is None or self.facts is None:
+            raise Unreadable("nothing is counted here")
+        return self.limits.standing(rule, limit, self.facts)
+
+    def loop(self, loop: LoopMatch) -> str | None:
+        if self.loops is None or self.facts is None:
+            raise Unreadable("no loops are looked for here")
+        return self.loops.going_round(loop, self.request(), self.facts)
+
+
+def _joined(texts: Sequence[Place]) -> list[ToolCall]:
+    """Tool calls of an answer: arguments that are an object stand as several texts."""
+    calls: dict[tuple[str, str], list[str]] = {}
+    for place in texts:
+        if place.source == "tool_call":
+            calls.setdefault((place.call_id or place.pointer, place.tool or ""), []).append(place.text)
+    return [ToolCall(name, "\n".join(words)) for (_, name), words in calls.items()]
+
+
+def seen_digest(key: bytes, kind: str, text: str) -> str:
+    """By which a person allows what a detector saw, without its text being kept."""
+    return keyed_hash(key, b"seen", kind.encode(), text.encode("utf-8", "surrogatepass"))
