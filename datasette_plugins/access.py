@@ -19,6 +19,7 @@ from datasette.utils.asgi import Request, Response
 from datasette_plugins.guard import STRICT_CSP, Receive, Send
 from datasette_plugins.reader import in_force
 from datasette_plugins.traffic import DATABASE
+from intelligence.store.search import ROLES
 
 if TYPE_CHECKING:
     from datasette.app import Datasette
@@ -52,6 +53,12 @@ def rules(actor: dict[str, Any] | None, action: str) -> PermissionSQL | None:
     if action == "execute-sql":
         return PermissionSQL(sql=SQL_HERE, params={"llmitm_database": DATABASE})
     return PermissionSQL.allow(reason="the user's role")
+
+
+def texts_for(actor: dict[str, Any] | None) -> frozenset[str]:
+    """Whose words, by role, `actor` may read on our pages, and so may search: in no other text is anything looked for or
+    counted, so that no search tells what a page would leave out."""
+    return frozenset(ROLES) if may(actor, SEE_CALLS.name) else frozenset()
 
 
 def page_for(action: Action) -> Callable[[Page], Callable[..., Awaitable[Response]]]:

@@ -43,7 +43,8 @@ def db(tmp_path_factory):
             if n % 2:
                 db.execute("insert into costs values (?, ?, 'list', 'test')", (n, n / 100))
             db.execute(
-                "insert into sessions (seq, id, started_at, last_at, requests, last_request, scope) values (?, ?, 0, 0, 1, ?, '')",
+                "insert into sessions (seq, id, started_at, last_at, requests, last_request, scope) "
+                "values (?, ?, 0, 0, 1, ?, '')",
                 (n, f"session-{n % 10}-{n}", n),
             )
             db.execute("insert into turns (request, session, claimed) values (?, ?, 0)", (n, n))
