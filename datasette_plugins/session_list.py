@@ -106,7 +106,7 @@ def filter_of(arguments: Mapping[str, str]) -> Filter:
 def key_of(text: str | None) -> Key | None:
     """`before` of an address: `<last_at>-<seq>`."""
     at, _, seq = (text or "").partition("-")
-    if not (at.isdigit() and seq.isdigit() and len(at) < 16 and len(seq) < 16):
+    if not (at.isdecimal() and seq.isdecimal() and len(at) < 16 and len(seq) < 16):
         return None
     return int(at), int(seq)
 
@@ -117,12 +117,12 @@ def find(db: sqlite3.Connection, wanted: Filter, before: Key | None, seconds: fl
     of_turns = any(name in _OF_TURNS for name in asked)
     clauses = [(_OF_ROWS | _OF_TURNS)[name] for name in asked]
     sql = _BATCH + "".join(f" and {clause}" for clause in clauses) + _ORDER
-    batch = (BATCH_OF_TURNS if of_turns else BATCH) if asked else PAGE
+    batch = (BATCH_OF_TURNS if of_turns else BATCH) if asked else PAGE + 1
     until = time.monotonic() + seconds
     at: Key = before or (2**62, 0)
     rows: list[dict[str, Any]] = []
     while True:
-        edge = db.execute(_EDGE, {"last_at": at[0], "seq": at[1], "batch": batch}).fetchone()
+        edge = db.execute(_EDGE, {"last_at": at[0], "seq": at[1], "batch": batch - 1}).fetchone()
         values = {
             "last_at": at[0],
             "seq": at[1],

@@ -125,7 +125,7 @@ def head(datasette: Datasette, found: Session, place: str) -> dict[str, Any]:
 
 
 def number(text: str | None) -> int | None:
-    return int(text) if text and text.isdigit() and len(text) < 9 else None
+    return int(text) if text and text.isdecimal() and len(text) < 9 else None
 
 
 def shown(found: Session, asked: int | None) -> list[Turn]:

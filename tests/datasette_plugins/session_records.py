@@ -58,10 +58,14 @@ class Talk:
         **columns: Any,
     ) -> str:
         """A call with these messages and this answer; its id."""
+        return self.tell(
+            {"model": "gpt-5", "messages": messages, "tools": TOOLS}, text, calls or [], **columns
+        )
+
+    def tell(self, body: dict[str, Any], text: str, calls: list[dict[str, Any]], **columns: Any) -> str:
+        """The same, with a body of any shape."""
         if self.commit:
             self.db.execute("begin immediate")
-        calls = calls or []
-        body = {"model": "gpt-5", "messages": messages, "tools": TOOLS}
         answered = {"text": text, "tool_calls": json.dumps(calls), "duration_ms": 1000.0}
         call_id = records.add_call(
             self.db,

@@ -255,3 +255,26 @@ def test_corpus(file):
             )
             assert expected["messages"] in (len(request.messages), len(request.messages) + system), where
         assert not [p for m in request.messages for p in m.parts if p.type == "other"], where
+
+
+@pytest.mark.parametrize(
+    ("format", "content", "failed"),
+    [
+        (
+            "anthropic-messages",
+            {"type": "tool_result", "tool_use_id": "a", "content": "x", "is_error": True},
+            True,
+        ),
+        ("anthropic-messages", {"type": "tool_result", "tool_use_id": "a", "content": "x"}, False),
+        (
+            "bedrock-converse",
+            {"toolResult": {"toolUseId": "a", "content": [{"text": "x"}], "status": "error"}},
+            True,
+        ),
+        ("bedrock-converse", {"toolResult": {"toolUseId": "a", "content": [{"text": "x"}]}}, False),
+    ],
+)
+def test_a_result_says_that_it_failed(format, content, failed):
+    body = json.dumps({"messages": [{"role": "user", "content": [content]}]}).encode()
+    (message,) = read_request(format, "chat", "", body).messages
+    assert message.parts[0].failed is failed
