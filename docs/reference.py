@@ -8,7 +8,6 @@ The output is the same on every machine: no paths, no terminal width.
 from __future__ import annotations
 
 import json
-import re
 import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
@@ -22,85 +21,11 @@ from pydantic.fields import FieldInfo
 from addons.cli import COMMANDS, client_env, group
 from addons.reload import NEEDS_RESTART
 from intelligence.config import SECTIONS, ModelPrice, ScopeHost
-from intelligence.store import views
+from intelligence.store import descriptions, views
 from intelligence.store.migrations import migrations
 from intelligence.store.rollups import BUCKETS
 
 HELP_WIDTH = 100
-
-# The view `calls`: scripts hold on to these columns.
-CALLS = {
-    "id": "UUIDv7, so ids sort by time. Response n > 1 on one WebSocket is `<id>.<n>`",
-    "session_id": "`sessions.id`: that of its first call",
-    "started_at": "Unix ms",
-    "user": "name given to the proxy, where `proxy.users` is set",
-    "client": "program, by its User-Agent: `claude-code`, `codex`, `openai-python` …",
-    "provider": "OpenTelemetry's `gen_ai.provider.name` where it has one: `openai`, `anthropic`, `gcp.gemini` …",
-    "operation": "`chat`, `responses`, `generate_content`, `text_completion`, `embeddings`, `realtime` …",
-    "host": "the provider's, as asked for",
-    "path": "with query, secret query values replaced",
-    "model": "asked for",
-    "response_model": "that answered, as the provider names it",
-    "stream": "1 if a stream was asked for",
-    "state": "`pending`, `complete`, `aborted`, `error`, `blocked`, `interrupted`: see above",
-    "status_code": "HTTP",
-    "finish_reason": "in the provider's words",
-    "input_tokens": "cached ones included",
-    "output_tokens": "reasoning included",
-    "cache_read_tokens": "of the input, read from the provider's cache",
-    "cache_write_tokens": "of the input, written to it",
-    "reasoning_tokens": "of the output",
-    "usage_raw": "JSON: the provider's own numbers",
-    "cost_usd": "US dollars, list price unless `costs.basis` says otherwise; under a subscription, what it would have cost",
-    "ttft_ms": "from the request to the first token of content",
-    "duration_ms": "from the request to the end of the answer",
-    "chunks": "pieces in which the answer arrived",
-    "text": "of the answer",
-    "tool_calls": "JSON list of the names of tools that the client is to run",
-    "error_type": "the provider's, else the status code, `upstream_error` or `incomplete_answer`",
-    "error_message": "the provider's, else the proxy's",
-    "decision": "nothing writes it yet",
-    "pattern_id": "nothing writes it yet",
-}
-
-TABLES = {
-    "requests": "One row a call, from the moment its request was recorded.",
-    "responses": "The answer to a call, once it has begun.",
-    "bodies": "What was sent and what came back, compressed, with the times at which the pieces arrived. A long body is cut "
-    "into parts. `kind` `messages` is what was said on a WebSocket, both ways.",
-    "events": "What the system did or met: configuration reloaded, a host passed through unseen, part of the record lost.",
-    "messages": "The parts of requests (messages, system prompts, tool definitions, long values), each stored once.",
-    "nodes": "The tree: a conversation up to and including a message.",
-    "envelopes": "What holds the parts of a request together: parameters, order of keys. Equal ones are stored once.",
-    "envelope_parts": "Which parts an envelope holds, beside the messages of the conversation.",
-    "sessions": "Conversations and agent runs.",
-    "turns": "Where a request stands in the tree and in its session, and how it came to be there.",
-    "tree_backlog": "What an older version stored whole and the worker has yet to move into the tree.",
-    "costs": "What a call cost, where that is known. `basis`: by list price; the same for a call under a flat rate "
-    "(`subscription`); as the provider stated; by your own prices (`override`).",
-    "contexts": "What fills the context of a request. Read some time after the call has ended.",
-    "rollup_hourly": "What the calls of an hour add up to, by provider, model, client and user. A call is added when it ends.",
-    "rollup_daily": "The same of a day (UTC): for weeks and months at a glance. The view `daily_cost` reads it.",
-    "search_texts": "What calls added to their conversations and what was answered, for full-text search "
-    "(`search_texts_fts`, FTS5).",
-    "to_read": "Calls whose words are not yet in the search.",
-    "journal_positions": "How far each segment of the journal is stored.",
-    "open_calls": "What the worker knows of calls that have not ended.",
-    "open_chunks": "What has arrived of their answers.",
-    "forgotten": "Calls that were going on when they were forgotten: what still comes of them is passed over.",
-}
-
-# Tables in which the worker keeps its place; nobody else should need them.
-INTERNAL = ("tree_backlog", "to_read", "journal_positions", "open_calls", "open_chunks", "forgotten")
-
-# Columns that later migrations added, and families of columns, told once.
-ADDED = {
-    ("responses", "service_tier"): "the one it was served in, where the answer says so outside its usage",
-    ("responses", "first_byte_ms"): "from the request to the first byte of the answer's body",
-    ("responses", "gap_max_ms"): "longest silence between two pieces of the answer",
-    ("responses", "gap_p95_ms"): "95th percentile of those silences",
-}
-BUCKET = re.compile(r"(duration|ttft)_(\w+)")
 
 
 def config() -> str:
@@ -252,33 +177,40 @@ def schema() -> str:
     conn = db.conn
     assert conn is not None
     tables = [name for name in db.table_names() if not name.startswith(("sqlite_", "_", "search_texts_fts"))]
-    parts = ["## View `calls`", "", *_table(("column", "what it holds"), _calls(conn)), "", "## Tables", ""]
+    parts = [
+        "## View `calls`",
+        "",
+        *_table(("column", "what it holds"), _view(conn, "calls")),
+        "",
+        "## Other views",
+        "",
+    ]
+    for name in descriptions.VIEWS:
+        if name != "calls":
+            parts += [f"### {name}", "", descriptions.TABLES[name], ""]
+            parts += [*_table(("column", "what it holds"), _view(conn, name)), ""]
+    parts += ["## Tables", ""]
     for name in tables:
-        parts += [] if name in INTERNAL else _described(conn, name)
+        parts += [] if name in descriptions.INTERNAL else _described(conn, name)
     parts += ["## The worker's own tables", ""]
     for name in tables:
-        parts += _described(conn, name) if name in INTERNAL else []
+        parts += _described(conn, name) if name in descriptions.INTERNAL else []
     parts += ["## Migrations", "", *[f"- `{step.name}`" for step in migrations.applied(db)]]
     return "\n".join(parts).rstrip()
 
 
-def _calls(conn: sqlite3.Connection) -> list[tuple[str, ...]]:
-    columns = [row[1] for row in conn.execute("pragma table_info(calls)")]
-    if missing := [c for c in columns if c not in CALLS]:
-        raise KeyError(f"docs/reference.py does not say what calls.{missing[0]} holds")
-    if gone := [c for c in CALLS if c not in columns]:
-        raise KeyError(f"docs/reference.py tells of calls.{gone[0]}, which does not exist")
-    return [(f"`{c}`", _cell(CALLS[c])) for c in columns]
+def _view(conn: sqlite3.Connection, view: str) -> list[tuple[str, ...]]:
+    return [(f"`{column}`", _cell(meaning)) for column, meaning in descriptions.columns(conn, view).items()]
 
 
 def _described(conn: sqlite3.Connection, table: str) -> list[str]:
-    (sql,) = conn.execute("select sql from sqlite_master where name = ?", (table,)).fetchone()
+    meanings = descriptions.columns(conn, table)
     points_to = {
         row[3]: f"→ `{row[2]}.{row[4]}`" for row in conn.execute(f"pragma foreign_key_list({table})")
     }
     rows = []
     for _, name, type_, not_null, _, key in conn.execute(f"pragma table_info({table})"):
-        if table in ("rollup_hourly", "rollup_daily") and (bucket := BUCKET.fullmatch(name)):
+        if table in ("rollup_hourly", "rollup_daily") and (bucket := descriptions.BUCKET.fullmatch(name)):
             if bucket[2] == "inf":
                 first = f"`{bucket[1]}_{BUCKETS[0]}` … `{bucket[1]}_inf`"
                 rows.append(
@@ -291,25 +223,15 @@ def _described(conn: sqlite3.Connection, table: str) -> list[str]:
                 )
             continue
         rules = ["primary key" if key else "not null" if not_null else "", points_to.get(name, "")]
-        meaning = ADDED.get((table, name)) or _meaning(sql, name)
-        rows.append((f"`{name}`", type_.lower(), ", ".join(filter(None, rules)), _cell(meaning)))
+        rows.append((f"`{name}`", type_.lower(), ", ".join(filter(None, rules)), _cell(meanings[name])))
     return [
         f"### {table}",
         "",
-        TABLES[table],
+        descriptions.TABLES[table],
         "",
         *_table(("column", "type", "rule", "what it holds"), rows),
         "",
     ]
-
-
-def _meaning(sql: str, column: str) -> str:
-    """The comment beside a column, or the values it is limited to."""
-    line = re.search(rf"^ +{column} [^\n]*?-- (.*)$", sql, re.M)
-    if line:
-        return line[1]
-    values = re.search(rf"\bcheck \({column} in\s*\(([^)]*)\)", sql)
-    return "one of " + ", ".join(f"`{v}`" for v in re.findall(r"'(\w+)'", values[1])) if values else ""
 
 
 def _cell(text: str) -> str:
