@@ -16,12 +16,12 @@ from datasette_plugins import (
     dashboard,
     errors,
     health_page,
-    home,
     live,
     login,
     preferences,
     reader,
     replay,
+    search_page,
     session_export,
     session_page,
     session_tools,
@@ -32,6 +32,7 @@ from datasette_plugins import (
     users,
 )
 from datasette_plugins.guard import App, guard
+from datasette_plugins.overview import page as overview
 
 if TYPE_CHECKING:
     from datasette.app import Datasette
@@ -39,19 +40,20 @@ if TYPE_CHECKING:
 hookimpl = HookimplMarker("datasette")
 
 ROUTES = [
-    (r"^/$", home.home),
+    (r"^/$", overview.overview),
+    (r"^/-/live$", live.live),
     (r"^/-/live/events$", stream.events),
     (r"^/-/health$", health_page.health),
     (r"^/-/calls/(?P<id>[^/]+)$", call.call),
     (r"^/-/calls/(?P<id>[^/]+)/(?P<side>request|response)$", call.body),
     (r"^/-/calls/(?P<id>[^/]+)/copy/(?P<form>curl|python|json)$", call.copy),
-    (r"^/-/live$", live.live),
     (r"^/-/sessions$", sessions_page.sessions),
     (r"^/-/sessions/(?P<id>[^/]+)$", session_page.session),
     (r"^/-/sessions/(?P<id>[^/]+)/tools$", session_tools.tools),
     (r"^/-/sessions/(?P<id>[^/]+)/replay$", replay.replay),
     (r"^/-/sessions/(?P<id>[^/]+)/replay/(?P<call>[^/]+)$", replay.replayed_call),
     (r"^/-/sessions/(?P<id>[^/]+)/export/(?P<form>markdown|jsonl|openai|anthropic)$", session_export.export),
+    (r"^/-/search$", search_page.search),
     (r"^/-/log-in$", login.log_in),
     (r"^/-/log-out$", login.log_out),
     (r"^/-/password$", login.password),
@@ -78,7 +80,9 @@ def asgi_wrapper(datasette: Datasette) -> Any:
     here = dashboard.of(datasette)
 
     def wrap(app: App) -> App:
-        return guard(here.traffic.before(app, datasette), here.hosts, here.origins) if here else app
+        if here is None:
+            return app
+        return guard(here.traffic.before(tables.narrowed(app), datasette), here.hosts, here.origins)
 
     return wrap
 
@@ -135,6 +139,11 @@ def extra_css_urls(template: str | None, datasette: Datasette) -> list[str]:
 @hookimpl
 def render_cell(value: Any, column: str, table: str | None, database: str, datasette: Datasette) -> Any:
     return cells.render(datasette, database, table, column, value) if dashboard.of(datasette) else None
+
+
+@hookimpl
+def top_table(datasette: Datasette, request: Request, database: str, table: str) -> Any:
+    return tables.top_of_table(datasette, request, database, table) if dashboard.of(datasette) else None
 
 
 @hookimpl(tryfirst=True)

@@ -36,7 +36,8 @@ class Series:
 
 @dataclass(frozen=True)
 class Chart:
-    """`says` is the chart in a sentence. `times` are Unix ms, evenly spaced; with `x` they count what it names ("turn")."""
+    """`says` is the chart in a sentence. `times` are Unix ms, evenly spaced, and if
+    they are days or longer they begin at midnight UTC; with `x` they count what it names ("turn")."""
 
     id: str
     title: str

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Literal
 from weakref import WeakKeyDictionary
 
 from datasette_plugins.feed import Feed
-from datasette_plugins.summary import Summaries
+from datasette_plugins.overview.content import Contents
 from datasette_plugins.traffic import Traffic
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ class Dashboard:
     auth: Literal["none", "password"] = "none"
     origins: frozenset[str] = frozenset()  # more addresses that browsers reach it at
     password_checks: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(2))
-    summaries: Summaries = field(default_factory=Summaries)
+    contents: Contents = field(default_factory=Contents)
 
 
 _dashboards: WeakKeyDictionary[Datasette, Dashboard] = WeakKeyDictionary()

@@ -24,7 +24,14 @@ from intelligence.store.preferences import (
 if TYPE_CHECKING:
     from datasette.app import Datasette
 
-START_PAGES = {"/": "Calls", "/-/health": "Health", "/traffic": "Tables"}
+START_PAGES = {
+    "/": "Overview",
+    "/-/live": "Live",
+    "/-/sessions": "Sessions",
+    "/-/search": "Search",
+    "/-/health": "Health",
+    "/traffic": "Tables",
+}
 MOST_FORM_BYTES = 10_000
 
 

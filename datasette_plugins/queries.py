@@ -31,30 +31,9 @@ OPEN_CALLS = """
     order by o.request desc limit 200
 """
 OPEN_CHUNKS = """
-    select c.request as seq, c.id, c.data
+    select c.request as seq, c.id, c.data, c.arrivals
     from json_each(:marks) mark join open_chunks c on c.request = cast(mark.key as integer) and c.id > mark.value
     order by c.request, c.id
-"""
-
-# Token counts of calls that have not ended are not unknown yet; neither are those of calls that failed or were blocked.
-BY_MODEL = """
-    select
-      provider,
-      coalesce(response_model, model) as model,
-      count(*) as calls,
-      sum(state = 'error') as errors,
-      sum(state = 'blocked') as blocked,
-      sum(state = 'pending') as pending,
-      sum(input_tokens) as input_tokens,
-      sum(state in ('complete', 'aborted', 'interrupted') and input_tokens is null) as input_unknown,
-      sum(output_tokens) as output_tokens,
-      sum(state in ('complete', 'aborted', 'interrupted') and output_tokens is null) as output_unknown,
-      sum(cost_usd) as cost_usd,
-      sum(state in ('complete', 'aborted', 'interrupted') and cost_usd is null) as cost_unknown
-    from calls
-    where started_at >= :since
-    group by 1, 2
-    order by calls desc, provider, model
 """
 
 HAS_CALLS = "select 1 from sqlite_schema where type = 'view' and name = 'calls'"

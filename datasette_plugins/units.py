@@ -75,8 +75,11 @@ def clock(ms: float | None) -> str:
 
 
 def date(ms: float | None) -> str:
-    """`21 Nov 2026`."""
-    return UNKNOWN if ms is None else f"{_local(ms).day} {_local(ms):%b %Y}"
+    """`21 Nov 2026`, in UTC: days are summed up there."""
+    if ms is None:
+        return UNKNOWN
+    day = datetime.fromtimestamp(ms / 1000, UTC)
+    return f"{day.day} {day:%b %Y}"
 
 
 def percent(share: float | None) -> str:

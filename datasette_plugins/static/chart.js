@@ -4,12 +4,16 @@ import uPlot from "./vendor/uplot/uPlot.esm.js";
 import { brief, format } from "./units.js";
 
 const HEIGHT = 190;
+const EDGE = 18; // a label nearer to it would be cut
 const zone = document.documentElement.dataset.zone || undefined;
-const day = new Intl.DateTimeFormat("en-GB", { timeZone: zone, day: "numeric", month: "short" });
+const dayIn = (timeZone) => new Intl.DateTimeFormat("en-GB", { timeZone, day: "numeric", month: "short" });
 const hour = new Intl.DateTimeFormat("en-GB", { timeZone: zone, hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
+const day = dayIn(zone);
+const wholeDay = dayIn("UTC"); // days are summed from midnight to midnight there
 const DAY_MS = 86_400_000;
 const dark = matchMedia("(prefers-color-scheme: dark)");
 
+const inDays = (data) => !data.x && step(data.times) >= DAY_MS;
 const colorName = (series, n) => series.color ?? `c${(n % 6) + 1}`;
 const number = (value) => value ?? 0;
 
@@ -32,18 +36,22 @@ function step(times) {
 function at(data, index) {
   const x = data.times[index];
   if (data.x) return `${data.x} ${x}`;
-  return step(data.times) >= DAY_MS ? day.format(x) : `${day.format(x)}, ${hour.format(x)}`;
+  const last = x + step(data.times) - DAY_MS;
+  if (inDays(data)) return last > x ? `${wholeDay.format(x)} – ${wholeDay.format(last)}` : wholeDay.format(x);
+  return `${day.format(x)}, ${hour.format(x)}`;
 }
 
 function axes(data, color) {
   const look = { stroke: color("soft"), font: "11.5px system-ui, sans-serif", ticks: { show: false } };
-  const label = (x, increment) => {
+  const label = (plot, x, increment) => {
+    if (plot.valToPos(x, "x") > plot.over.clientWidth - EDGE) return "";
     if (data.x) return Number.isInteger(x) ? String(x) : "";
+    if (inDays(data)) return wholeDay.format(x);
     const time = hour.format(x);
     return increment >= DAY_MS || time === "00:00" ? day.format(x) : time;
   };
   return [
-    { ...look, grid: { show: false }, gap: 6, size: 26, space: 64, values: (_p, xs, _a, _s, increment) => xs.map((x) => label(x, increment)) },
+    { ...look, grid: { show: false }, gap: 6, size: 26, space: 64, values: (plot, xs, _a, _s, increment) => xs.map((x) => label(plot, x, increment)) },
     { ...look, grid: { stroke: color("line"), width: 1 }, gap: 6, size: 52, space: 38, values: (_p, ys) => ys.map((y) => brief(y, data.series[0]?.unit)) },
   ];
 }
@@ -71,7 +79,7 @@ function plan(data, element, width) {
       padding: [8, 4, 0, 0],
       legend: { show: false },
       cursor: { y: false, drag: { setScale: false, x: false, y: false }, points: { show: data.kind === "line" } },
-      tzDate: (ms) => (zone ? uPlot.tzDate(new Date(ms), zone) : new Date(ms)),
+      tzDate: (ms) => (inDays(data) || zone ? uPlot.tzDate(new Date(ms), inDays(data) ? "Etc/UTC" : zone) : new Date(ms)),
       scales: {
         x: { time: !data.x, range: (_p, low, high) => (low === high ? [low - step(data.times), high + step(data.times)] : [low, high + end]) },
         y: { range: (_p, _low, high) => (high > 0 ? [0, high * 1.06] : [0, 1]) },

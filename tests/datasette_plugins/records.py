@@ -12,6 +12,7 @@ from typing import Any
 from intelligence.store.bodies import Piece, compress, pack
 from intelligence.store.ids import id_text, uuid7
 from intelligence.store.migrations import open_database
+from intelligence.store.rollups import add
 
 HOSTILE = (
     "<script>document.title = 'owned'</script><img src=x onerror=\"document.title = 'owned'\">"
@@ -101,6 +102,8 @@ def add_call(
             "insert into bodies (request, kind, part, bytes, data, arrivals) values (?, 'response', 0, ?, ?, ?)",
             (seq, len(data), compress(data), compress(arrivals)),
         )
+    if asked["state"] != "pending":
+        add(db, [seq])
     if commit:
         db.execute("commit")
     return call_id

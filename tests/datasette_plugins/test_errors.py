@@ -5,7 +5,7 @@ import sqlite3
 
 import pytest
 
-from datasette_plugins import home
+from datasette_plugins.overview import page
 from tests.datasette_plugins import records
 from tests.datasette_plugins.conftest import Site
 
@@ -35,7 +35,7 @@ async def test_our_mistake_is_logged_without_values(
         rows = [dict(r) for r in conn.execute("select text from calls")]
         raise KeyError(len(rows))
 
-    monkeypatch.setattr(home, "_latest", broken)
+    monkeypatch.setattr(page, "_latest", broken)
     with caplog.at_level(logging.DEBUG):
         response = await site.get("/")
     assert response.status_code == 500

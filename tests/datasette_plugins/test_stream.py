@@ -69,16 +69,12 @@ async def reader(site: Site) -> None:
 
 
 async def test_a_new_call_arrives(site: Site, db: sqlite3.Connection) -> None:
-    listener = Listener(site, "calls=1&span=24h")
+    listener = Listener(site, "calls=1")
     await listener.next("problems")
     call_id = records.add_call(db, text="fresh")
     event_id, data = await listener.next("calls")
     assert [(row["id"], row["preview"]) for row in data["rows"]] == [(call_id, "fresh")]
     assert event_id
-    counts = {"figures": {"calls": "0"}}
-    while counts["figures"]["calls"] == "0":
-        _, counts = await listener.next("summary")
-    assert counts["figures"]["calls"] == "1"
     await listener.leave()
 
 

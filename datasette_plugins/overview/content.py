@@ -1,0 +1,176 @@
+"""What the overview shows of a span: read once for all who look, and not again before it has rested.
+
+Counting takes a small share of the time, however many look and however much there is (`REST`). What takes longer than
+a page may wait (the dearest sessions of a year) is read beside: a page shows it once it is there, until then what was before.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import sqlite3
+import time
+from collections import OrderedDict, defaultdict
+from dataclasses import dataclass, field
+
+from datasette.database import Database
+
+from datasette_plugins.charts import Chart
+from datasette_plugins.overview import sums, top_sessions, trends
+from datasette_plugins.overview.asked import DAY_MS, DIMENSIONS, Asked
+from datasette_plugins.overview.breakdown import Change, Row, changes, table
+from datasette_plugins.overview.figures import Figure, figures
+from datasette_plugins.overview.status import Status, statuses
+from datasette_plugins.overview.sums import Sums
+from datasette_plugins.overview.top_sessions import Session
+
+log = logging.getLogger(__name__)
+
+LEAST_SECONDS = 1.0
+REST = 20  # times as long as it took
+KEPT = 64
+# How long a page waits for what is read beside.
+PATIENCE_SECONDS = 0.05
+
+RUNNING = "select count(*) from requests where state = 'pending'"
+ANY_CALL = "select 1 from requests limit 1"
+
+
+@dataclass(frozen=True)
+class Content:
+    """`begun`: there is a call in the record, whenever it was. `sessions`: None while they are being added up."""
+
+    begun: bool
+    figures: list[Figure]
+    charts: list[Chart]
+    table: list[Row]
+    more: int
+    changes: list[Change]
+    compared: bool
+    statuses: list[Status]
+    requests: int
+    unpriced: int
+    sessions: list[Session] | None = None
+
+
+@dataclass
+class Kept:
+    """The last of one question. `at` is on the clock `time.monotonic`; `took` is in seconds."""
+
+    content: Content | None = None
+    at: float = 0
+    took: float = 0
+    sessions: list[Session] | None = None
+    sessions_at: float = 0
+    sessions_took: float = 0
+    adding: asyncio.Task[None] | None = field(default=None, repr=False)
+
+
+class Contents:
+    """The last content of each question that was asked of late."""
+
+    def __init__(self) -> None:
+        self._kept: OrderedDict[Asked, Kept] = OrderedDict()
+        self._reading: defaultdict[Asked, asyncio.Lock] = defaultdict(asyncio.Lock)
+
+    async def of(self, db: Database | None, asked: Asked) -> Content:
+        """Raises `sqlite3.Error`."""
+        if db is None:
+            return nothing(asked)
+        async with self._reading[asked]:
+            kept = self._of(asked)
+            if kept.content is None or _rested(kept.at, kept.took):
+                began = time.monotonic()
+                kept.content = await db.execute_fn(
+                    lambda conn: read(conn, asked, time.time_ns() // 1_000_000)
+                )
+                kept.at, kept.took = began, time.monotonic() - began
+            if kept.adding is None and (
+                kept.sessions is None or _rested(kept.sessions_at, kept.sessions_took)
+            ):
+                kept.adding = asyncio.create_task(_add_sessions(db, asked, kept))
+            if kept.adding is not None and kept.sessions is None:
+                await asyncio.wait([kept.adding], timeout=PATIENCE_SECONDS)
+            return _with(kept.content, kept.sessions)
+
+    def _of(self, asked: Asked) -> Kept:
+        kept = self._kept.setdefault(asked, Kept())
+        self._kept.move_to_end(asked)
+        while len(self._kept) > KEPT:
+            gone, _ = self._kept.popitem(last=False)
+            self._reading.pop(gone, None)
+        return kept
+
+
+def _rested(at: float, took: float) -> bool:
+    return time.monotonic() - at >= max(LEAST_SECONDS, REST * took)
+
+
+def _with(content: Content, sessions: list[Session] | None) -> Content:
+    return Content(**{**vars(content), "sessions": sessions})
+
+
+async def _add_sessions(db: Database, asked: Asked, kept: Kept) -> None:
+    began, now_ms = time.monotonic(), time.time_ns() // 1_000_000
+    start_ms = now_ms - asked.span.width_ms
+
+    def top(conn: sqlite3.Connection) -> list[Session]:
+        return top_sessions.sessions(conn, start_ms, now_ms + DAY_MS, asked.where)
+
+    try:
+        kept.sessions = await db.execute_fn(top)
+    except sqlite3.Error as e:
+        log.warning("the dearest sessions cannot be read: %s", e)
+    finally:
+        kept.sessions_at, kept.sessions_took, kept.adding = began, time.monotonic() - began, None
+
+
+def read(db: sqlite3.Connection, asked: Asked, now_ms: int) -> Content:
+    """Everything but the sessions. Raises `sqlite3.Error`."""
+    if db.execute(ANY_CALL).fetchone() is None:
+        return nothing(asked)
+    given = sums.tables(db, asked.span.width_ms)
+    width = asked.span.width_ms
+    now = sums.by(db, now_ms - width, _end(now_ms, given), given, DIMENSIONS, asked.where)
+    before = sums.by(db, now_ms - 2 * width, now_ms - width, given, DIMENSIONS, asked.where)
+    running = 0 if asked.where else db.execute(RUNNING).fetchone()[0]
+    return _content(db, asked, now_ms, given, now, before, running)
+
+
+def _end(now_ms: int, given: list[str]) -> int:
+    """After everything that has happened, so that the coarsest table has the rest whole."""
+    width = sums.WIDTHS[given[0]]
+    return now_ms // width * width + width
+
+
+def _content(
+    db: sqlite3.Connection,
+    asked: Asked,
+    now_ms: int,
+    given: list[str],
+    now: dict[sums.Key, Sums],
+    before: dict[sums.Key, Sums],
+    running: int,
+) -> Content:
+    place = DIMENSIONS.index(asked.by)
+    total = sums.folded(now).get(None, Sums())
+    total_before = sums.folded(before).get(None, Sums())
+    by, by_before = sums.folded(now, place), sums.folded(before, place)
+    rows = table(by, by_before, asked.by)
+    return Content(
+        begun=True,
+        figures=figures(total, total_before, running),
+        charts=trends.charts(db, asked, now_ms, given, total) if now else [],
+        table=rows,
+        more=len(by) - len(rows),
+        changes=changes(by, by_before, asked.by) if before else [],
+        compared=bool(before),
+        statuses=statuses(db, now_ms, asked.where),
+        requests=total.number("requests"),
+        unpriced=total.left_out("unpriced"),
+    )
+
+
+def nothing(asked: Asked) -> Content:
+    """Of a record without a call."""
+    return Content(False, figures(Sums(), Sums(), 0), [], [], 0, [], False, [], 0, 0, [])
