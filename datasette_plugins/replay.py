@@ -48,7 +48,7 @@ async def replay(datasette: Datasette, request: Request) -> Response:
                     t.number,
                     t.started_at,
                     round(t.duration_ms or 0),
-                    t.model or "unknown model",
+                    (t.model or "unknown model")[:80],
                     calls.STATES.get(t.state, t.state),
                 ]
                 for t in turns

@@ -14,7 +14,7 @@ async def test_tools_and_files_with_their_turns(site: Site, db: sqlite3.Connecti
     page = (await site.get(f"/-/sessions/{ids[0]}/tools")).text
     for words in ("/src/parser_0.py", "pytest -x", "Files <small>3</small>", "Median time"):
         assert words in page
-    assert f'href="/-/sessions/{ids[0]}?turn=4#t4"' in page
+    assert f'href="/-/sessions/{ids[0]}?turn=4"' in page
 
 
 async def test_without_a_tool(site: Site, db: sqlite3.Connection) -> None:
