@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from datasette_plugins import units
-from intelligence.store.status import journal_lag, read_statuses
+from intelligence.store.status import Status, journal_lag, read_statuses
 
 # The worker is a moment behind a busy proxy; this much it is not, unless something is wrong.
 LAG_BYTES = 20_000_000
@@ -28,7 +28,8 @@ class Problem:
 def problems(data_dir: Path) -> list[Problem]:
     """The worst first; empty when all is well."""
     found = []
-    statuses = [s for s in read_statuses(data_dir) if s.alive]
+    every = read_statuses(data_dir)
+    statuses = [s for s in every if s.alive]
     proxies = [s for s in statuses if s.name == "proxy" or s.name.startswith("proxy-")]
     worker = any(s.name == "worker" for s in statuses)
     try:
@@ -48,14 +49,23 @@ def problems(data_dir: Path) -> list[Problem]:
     if not proxies:
         found.append(
             Problem(
-                "error", "The proxy is not running: nothing is being recorded. Start the suite:", "llmitm up"
+                "error",
+                f"The proxy is not running{_since(every, 'proxy')}: nothing is being recorded. Start the suite:",
+                "llmitm up",
             )
         )
     if not worker and lag:
-        waiting = f"The worker is not running: {units.size(lag)} wait in the journal, and nothing is lost. Start it:"
+        since = _since(every, "worker")
+        waiting = f"The worker is not running{since}: {units.size(lag)} wait in the journal, and nothing is lost. Start it:"
         found.append(Problem("warning", waiting, "llmitm worker"))
     elif lag > LAG_BYTES:
         found.append(
             Problem("warning", f"The worker is behind: {units.size(lag)} of the journal are not stored yet.")
         )
     return found
+
+
+def _since(statuses: list[Status], name: str) -> str:
+    """When one that did not end in order was last heard of; else nobody knows, and this is empty."""
+    told_at = next((s.told_at for s in statuses if s.name == name and not s.alive), 0)
+    return f" since {units.clock(told_at)}" if told_at else ""

@@ -9,15 +9,17 @@ from __future__ import annotations
 
 import json
 import sqlite3
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
 from datasette_plugins import queries, units
+from intelligence.store.bodies import Piece, unpack
 from intelligence.store.context import weight_of
 from intelligence.wire.answer import AnswerReader
 
 MOST_ANSWERS = 64
-MOST_BYTES = 1_000_000
+MOST_BYTES = 500_000
 SHOWN = 160
 KEPT = 4 * SHOWN
 # A rate over less than this says nothing.
@@ -43,11 +45,12 @@ class _Answer:
     first_us: int | None = None
     _taken: dict[Any, int] = field(default_factory=dict)
 
-    def feed(self, data: bytes, at_us: int) -> None:
-        self.read_bytes += len(data)
-        self.reader.feed(data)
-        if self.first_us is None and self.reader.saw_token:
-            self.first_us = at_us
+    def feed(self, pieces: Iterable[Piece]) -> None:
+        for piece in pieces:
+            self.read_bytes += len(piece.data)
+            self.reader.feed(piece.data)
+            if self.first_us is None and self.reader.saw_token:
+                self.first_us = piece.at_us
         draft = self.reader.draft
         self.said = (self.said + self._take("text", draft.text))[-KEPT:]
         self.thought = (self.thought + self._take("reasoning", draft.reasoning))[-KEPT:]
@@ -95,11 +98,10 @@ class Answers:
             and answer.read_bytes < MOST_BYTES
         }
         marks = json.dumps({seq: answer.last for seq, answer in following.items()})
-        times = {row["seq"]: row["last_us"] - row["started_us"] for row in rows}
         for chunk in db.execute(queries.OPEN_CHUNKS, {"marks": marks}):
             answer = following[chunk["seq"]]
             answer.last = chunk["id"]
-            answer.feed(chunk["data"], times[chunk["seq"]])
+            answer.feed(unpack(chunk["data"], chunk["arrivals"]))
         changed = []
         for row in rows:
             values = _values(row, self._answers.get(row["seq"]))
@@ -110,7 +112,9 @@ class Answers:
 
     def _begun(self, row: sqlite3.Row) -> _Answer | None:
         followed = sum(answer is not None for answer in self._answers.values())
-        if not row["stream"] or row["websocket"] or row["status_code"] >= 400 or followed >= MOST_ANSWERS:
+        if not row["stream"] or row["websocket"] or row["status_code"] >= 400:
+            return None
+        if followed >= MOST_ANSWERS or row["bytes"] > MOST_BYTES:
             return None
         headers = json.loads(row["headers"] or "[]")
         return _Answer(
@@ -127,7 +131,7 @@ class Answers:
 def _values(row: sqlite3.Row, answer: _Answer | None) -> dict[str, str]:
     if not row["chunks"]:
         return {}
-    told = f"{units.size(row['bytes'])} in {units.count(row['chunks'])} piece{'s' * (row['chunks'] != 1)}"
+    told = f"{units.count(row['chunks'])} piece{'s' * (row['chunks'] != 1)}, {units.size(row['bytes'])}"
     values = {"progress": told}
     if answer is None or not answer.weight:
         return values
@@ -139,5 +143,5 @@ def _values(row: sqlite3.Row, answer: _Answer | None) -> dict[str, str]:
         values["ttft"] = units.duration(answer.first_us / 1000)
         seconds = (row["last_us"] - row["started_us"] - answer.first_us) / 1e6
         if seconds >= RATE_SECONDS:
-            values["progress"] = f"{tokens / seconds:.0f} tokens/s, {told}"
+            values["progress"] = f"{told}, {tokens / seconds:.0f}/s"
     return values

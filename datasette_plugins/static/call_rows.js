@@ -1,10 +1,12 @@
 // The table of calls of `call_table` (llmitm_parts.html), kept fresh: what the server sends of a call is put into its row as
-// text, never as markup. Changes are gathered and made once a frame, however many come, or not at all while the table is held.
+// text, never as markup. A change is made at once; more that come within the same frame are gathered and made in the next, and none
+// while the table is held.
 // Beyond the table's limit the calls go that changed longest ago; those that run go last.
 import { tickTimes } from "./times.js";
 import { format } from "./units.js";
 
 const AGE_MS = 500;
+const CALM_MS = 400;
 
 // A new copy of what a <template> holds.
 export function blank(id) {
@@ -44,6 +46,8 @@ export function callRows({ drawn = () => {}, wanted = () => true } = {}) {
   let running = null; // the only ones that may still run
   let held = false;
   let frame = 0;
+  let due = false; // there is more to draw in the next one
+  let madeAt = 0; // when the last row was
   let news = 0; // calls that came while held
   let skew = 0; // of this clock against the server's
 
@@ -56,7 +60,9 @@ export function callRows({ drawn = () => {}, wanted = () => true } = {}) {
     time.dateTime = call.iso;
     time.dataset.ms = call.started_at;
     time.title = call.clock;
-    if (byId.size) tr.classList.add("fresh");
+    // In a rush the eye has enough to follow, and the browser enough to do.
+    if (byId.size && Date.now() - madeAt > CALM_MS) tr.classList.add("fresh");
+    madeAt = Date.now();
     let next = body.firstElementChild;
     while (next && newer(next, tr)) next = next.nextElementSibling;
     body.insertBefore(tr, next);
@@ -83,7 +89,6 @@ export function callRows({ drawn = () => {}, wanted = () => true } = {}) {
   }
 
   function draw() {
-    frame = 0;
     for (const [id, call] of changed) {
       const known = byId.get(id) ?? made(call);
       byId.delete(id); // so that the last one is the one that changed last
@@ -112,8 +117,16 @@ export function callRows({ drawn = () => {}, wanted = () => true } = {}) {
     drawn(table);
   }
 
+  function next() {
+    frame = 0;
+    if (due) soon();
+  }
+
   function soon() {
-    if (!held) frame ||= requestAnimationFrame(draw);
+    due = held || frame !== 0;
+    if (due) return;
+    frame = requestAnimationFrame(next);
+    draw();
   }
 
   const table = {

@@ -15,7 +15,7 @@ import os
 import sqlite3
 import time
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -35,7 +35,8 @@ class AlreadyRunning(Exception):
 
 @dataclass(frozen=True)
 class Status:
-    """What a status file says. `pid`, `started_at` (Unix ms) and `addresses` are 0 or empty if it cannot be read."""
+    """What a status file says. `pid`, `started_at` (Unix ms) and `addresses` are 0 or empty if it cannot be read. `told_at`: when
+    the file was last written."""
 
     name: str
     alive: bool
@@ -43,6 +44,7 @@ class Status:
     started_at: int = 0
     addresses: dict[str, str] = field(default_factory=dict)
     counters: dict[str, Any] = field(default_factory=dict)
+    told_at: int = 0
 
 
 class ProcessStatus:
@@ -149,9 +151,9 @@ def _read(path: Path) -> Status | None:
         for _ in range(10):
             status = _parse(path.stem, os.pread(fd, 1 << 20, 0), alive=alive)
             if status.pid:
-                return status
+                break
             time.sleep(0.001)
-        return status
+        return replace(status, told_at=os.fstat(fd).st_mtime_ns // 1_000_000)
     finally:
         os.close(fd)
 

@@ -28,7 +28,9 @@ from intelligence.store.status import ProcessStatus, journal_lag
 
 log = logging.getLogger(__name__)
 
-STEP_SECONDS = 0.05  # between the beginnings of two steps, unless one takes longer
+# Between the beginnings of two steps, unless one takes longer: while frames come, and when none did for `QUIET_SECONDS`.
+STEP_SECONDS = 0.025
+QUIET_STEP_SECONDS = 0.05
 RETRY_SECONDS = 1.0
 STATUS_SECONDS = 1.0
 # From so many frames in a step on, rows go before everything else.
@@ -148,7 +150,8 @@ class Worker:
                 _checkpoint(db)
                 quiet = True
             if not more and not (self._keeping and self._keeping.busy):
-                self._stop.wait(max(began + STEP_SECONDS - time.monotonic(), 0))
+                pause = QUIET_STEP_SECONDS if quiet else STEP_SECONDS
+                self._stop.wait(max(began + pause - time.monotonic(), 0))
 
     def _read(self, db: sqlite3.Connection, frames: int) -> bool:
         """Read what ended calls say: as much as a step allows, in a rush a little every second. Whether that was not all."""

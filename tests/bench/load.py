@@ -6,6 +6,7 @@ The first command says where to: `{"proxy": "host:port" | null, "upstream": "hos
     {"prompts": N, "concurrency": C, "size": BYTES}                      whole JSON answers
     {"streams": N, "chunks": N, "every_ms": MS, "stagger_ms": MS}        event streams, one begun after another
     ... with "prompts_per_second": R, "size": BYTES                      and long prompts arriving beside them
+    {"streams_per_second": R, "seconds": S, "chunks": N, "every_ms": MS} event streams begun at a fixed rate
 
 Answers hold what a client can see: `seconds`, `latency_ms` (of prompts), `first_byte_ms` and `chunk_ms` (one
 way, from the provider's write to our read), lists sorted.
@@ -153,7 +154,9 @@ class Load:
         first: list[float] = []
         chunk_ms: list[float] = []
         cpu, begin = time.process_time(), time.perf_counter()
-        if "streams" in command:
+        if "streams_per_second" in command:
+            await self._begun(command, first, chunk_ms)
+        elif "streams" in command:
             streams = asyncio.gather(
                 *(self._stream(command, n, first, chunk_ms) for n in range(command["streams"]))
             )
@@ -177,6 +180,16 @@ class Load:
             "first_byte_ms": sorted(first),
             "chunk_ms": sorted(chunk_ms),
         }
+
+    async def _begun(self, command: dict[str, Any], first: list[float], chunk_ms: list[float]) -> None:
+        due = time.perf_counter()
+        end = due + command["seconds"]
+        running: list[asyncio.Task[None]] = []
+        while due < end:
+            running.append(asyncio.ensure_future(self._stream(command, 0, first, chunk_ms)))
+            due += 1 / command["streams_per_second"]
+            await asyncio.sleep(max(0.0, due - time.perf_counter()))
+        await asyncio.gather(*running)
 
     async def _arrivals(
         self, rate: float, size: int, latencies: list[float], until: asyncio.Future[Any]

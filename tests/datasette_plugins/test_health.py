@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
+from datasette_plugins import units
 from datasette_plugins.health import LAG_BYTES, problems
 from intelligence.store.ids import uuid7
 from intelligence.store.journal import RequestHead
@@ -60,3 +62,12 @@ def test_drops_come_first(data_dir: Path) -> None:
         "command": None,
     }
     assert len(found) == 2
+
+
+def test_since_when_one_that_was_killed_is_missed(data_dir: Path) -> None:
+    killed = ProcessStatus(data_dir, "proxy", {})
+    killed.__enter__()
+    told_at = killed.path.stat().st_mtime_ns // 1_000_000
+    os.close(killed._fd)  # what a kill does
+    (problem,) = problems(data_dir)
+    assert f"not running since {units.clock(told_at)}:" in problem.text
