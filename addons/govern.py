@@ -22,9 +22,10 @@ from addons.policies import Policies
 from intelligence.policy import governed
 from intelligence.policy.allowed import Allowed, allowed
 from intelligence.policy.decide import CompiledRule, decide
-from intelligence.policy.evidence import CallEvidence, Limits, Loops
+from intelligence.policy.evidence import CallEvidence
 from intelligence.policy.facts import Facts
 from intelligence.policy.handed import InForce
+from intelligence.policy.limits import Limits
 from intelligence.policy.verdict import Verdict, verdict
 from intelligence.rewrite.apply import apply
 from intelligence.rewrite.placeholder import placeholder
@@ -51,14 +52,12 @@ class Govern:
         parts: Parts,
         policies: Policies,
         scanner: Scanner,
-        limits: Limits | None = None,
-        loops: Loops | None = None,
+        limits: Limits,
     ) -> None:
         self.parts = parts
         self.policies = policies
         self.scanner = scanner
         self.limits = limits
-        self.loops = loops
         self.open: Counter[str] = Counter()
         self._counted: dict[str, str] = {}
         self._set: InForce | None = None
@@ -90,10 +89,10 @@ class Govern:
                 flow, call, PANIC_RULE, 403, f"all requests are stopped: {panic.reason or 'kill switch'}"
             )
             return
-        rules = self._in_force()
+        rules, facts = self._in_force(), None
         if rules:
             try:
-                self._judge(flow, call, raw, rules, observe=panic is not None)
+                facts = self._judge(flow, call, raw, rules, observe=panic is not None)
             except Exception as e:  # as the rules declare: an error of ours must not open what is closed
                 logger.exception("policy failed (call %s)", call.text_id)
                 closed = next(
@@ -105,8 +104,8 @@ class Govern:
                     self._answer(
                         flow, call, closed.id, 403, f"policy failed, and rule {closed.id} fails closed"
                     )
-        if flow.response is None:
-            self._begin(flow, call)
+        if flow.response is None and facts:
+            self._begin(flow, facts)
 
     def _in_force(self) -> tuple[CompiledRule, ...]:
         current = self.policies.in_force
@@ -127,12 +126,12 @@ class Govern:
         rules: tuple[CompiledRule, ...],
         *,
         observe: bool,
-    ) -> None:
+    ) -> Facts:
         body = decode_body(call.encoding, raw, MAX_BODY_BYTES) if raw and call.encoding else raw
         facts = self.facts(flow, call, body)
         decisions = decide(rules, facts)
         if not decisions:
-            return
+            return facts
         judged = verdict(
             decisions,
             lambda type_, text: placeholder(self.parts.key, type_, text),
@@ -148,6 +147,7 @@ class Govern:
             self._stop(flow, call, judged, body)
         elif rewritten and rewritten.splices:
             self._send(flow, call, rewritten.body)
+        return facts
 
     def facts(self, flow: http.HTTPFlow, call: Call, body: bytes | None) -> Facts:
         head, target = call.head, call.target
@@ -159,7 +159,6 @@ class Govern:
             self.scanner,
             self.parts.config.policy.deadline_ms / 1000,
             limits=self.limits,
-            loops=self.loops,
             allowed=self._allowed,
         )
         facts = Facts(evidence, at=time.time(), provider=target.provider, operation=target.operation)
@@ -219,19 +218,21 @@ class Govern:
 
     # --- how many are open -----------------------------------------------------------------------------------------
 
-    def _begin(self, flow: http.HTTPFlow, call: Call) -> None:
-        if not self._rules or flow.id in self._counted or call.head is None:
+    def _begin(self, flow: http.HTTPFlow, facts: Facts) -> None:
+        if flow.id in self._counted:
             return
-        who = call.head.user or call.head.credential_fingerprint or ""
-        self._counted[flow.id] = who
+        self._counted[flow.id] = who = _who(facts)
         self.open[who] += 1
+        self.limits.began(flow.id, facts)
 
     def _end(self, flow: http.HTTPFlow) -> None:
         who = self._counted.pop(flow.id, None)
-        if who is not None:
-            self.open[who] -= 1
-            if self.open[who] <= 0:
-                del self.open[who]
+        if who is None:
+            return
+        self.limits.ended(flow.id)
+        self.open[who] -= 1
+        if self.open[who] <= 0:
+            del self.open[who]
 
     def response(self, flow: http.HTTPFlow) -> None:
         if flow.websocket is None:

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from intelligence.policy.facts import Facts, Found, Standing
 from intelligence.policy.load import PolicySet
 from intelligence.policy.match import Groups, Held, Test, compiled
-from intelligence.policy.rule import Condition, Rule
+from intelligence.policy.rule import Condition, Rule, parts_of
 
 log = logging.getLogger(__name__)
 
@@ -155,10 +155,10 @@ def final(decisions: Sequence[Decision]) -> Decision | None:
 def directions(rule: Rule) -> frozenset[str]:
     """Which way a rule looks: as it says, else to answers if what it looks at (tool calls, dangerous commands, exfiltration)
     comes in answers, else to requests."""
-    stated = {part.direction for part in _conditions(rule.when) if part.direction}
+    stated = {part.direction for part in parts_of(rule.when) if part.direction}
     if stated:
         return frozenset(stated)
-    parts = list(_conditions(rule.when))
+    parts = list(parts_of(rule.when))
     answers = any(
         part.tool is not None or (part.detection is not None and _OF_ANSWERS.issuperset(part.detection.kind))
         for part in parts
@@ -169,20 +169,10 @@ def directions(rule: Rule) -> frozenset[str]:
 def _looks_at(condition: Condition) -> frozenset[str]:
     return frozenset(
         name
-        for part in _conditions(condition)
+        for part in parts_of(condition)
         for name in Condition.model_fields
         if getattr(part, name) is not None and name not in ("all", "any", "not_")
     )
-
-
-def _conditions(condition: Condition) -> Iterable[Condition]:
-    yield condition
-    for part in [
-        *(condition.all or []),
-        *(condition.any or []),
-        *([condition.not_] if condition.not_ else []),
-    ]:
-        yield from _conditions(part)
 
 
 def _told(standing: Standing) -> str:

@@ -14,6 +14,7 @@ from typing import Any, Protocol
 
 from intelligence.detect.scanner import Scanner
 from intelligence.policy.facts import Facts, Found, Standing, ToolCall
+from intelligence.policy.loops import going_round
 from intelligence.policy.rule import LimitMatch, LoopMatch
 from intelligence.store.ids import keyed_hash
 from intelligence.wire.json_value import INVALID, decode
@@ -29,10 +30,6 @@ class Limits(Protocol):
     def standing(self, rule: str, limit: LimitMatch, facts: Facts) -> Standing: ...
 
 
-class Loops(Protocol):
-    def going_round(self, loop: LoopMatch, request: Request, facts: Facts) -> str | None: ...
-
-
 @dataclass(slots=True)
 class CallEvidence:
     """`body` is decoded of its content-encoding; None when it was not kept. `seconds` is what the detectors may take, once for
@@ -46,7 +43,6 @@ class CallEvidence:
     seconds: float
     answer: bool = False
     limits: Limits | None = None
-    loops: Loops | None = None
     allowed: Callable[[str, str, str], bool] | None = None
     facts: Facts | None = None
     _value: Any = None
@@ -114,9 +110,7 @@ class CallEvidence:
         return self.limits.standing(rule, limit, self.facts)
 
     def loop(self, loop: LoopMatch) -> str | None:
-        if self.loops is None or self.facts is None:
-            raise Unreadable("no loops are looked for here")
-        return self.loops.going_round(loop, self.request(), self.facts)
+        return going_round(loop, self.request())
 
 
 def _joined(texts: Sequence[Place]) -> list[ToolCall]:

@@ -36,9 +36,11 @@ class InForce:
     made_at_ms: int = 0
 
 
-def checked(folder: Path, detect: Detect, instead: dict[str, str] | None = None) -> PolicySet:
-    """The set of a folder, its examples tried. Raises `PolicyError`."""
-    policies = load(folder, instead)
+def checked(
+    folder: Path, detect: Detect, instead: dict[str, str] | None = None, only: str | None = None
+) -> PolicySet:
+    """The set of a folder (or of one file in it), its examples tried. Raises `PolicyError`."""
+    policies = load(folder, instead, only)
     if failures := run(policies, detect):
         raise PolicyError("\n".join(map(str, failures)))
     return policies

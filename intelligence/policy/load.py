@@ -56,11 +56,12 @@ def files_of(folder: Path) -> list[Path]:
     )
 
 
-def load(folder: Path, instead: dict[str, str] | None = None) -> PolicySet:
+def load(folder: Path, instead: dict[str, str] | None = None, only: str | None = None) -> PolicySet:
     """`instead` has texts to be read in place of files, by their name relative to `folder`; one that is not on disk is added.
-    Raises `PolicyError`."""
+    `only`: this one file, with what it includes. Raises `PolicyError`."""
     instead = instead or {}
     names = {path.name for path in files_of(folder)} | {name for name in instead if "/" not in name}
+    names = {only} if only else names
     loading = _Loading(folder, instead)
     for name in sorted(names):
         loading.take(folder / name, None)

@@ -8,6 +8,7 @@ list; patterns are RE2 regular expressions, which match in linear time. Numbers 
 from __future__ import annotations
 
 import ipaddress
+from collections.abc import Iterator
 from datetime import date, time
 from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -192,6 +193,17 @@ class Condition(Part):
         return networks
 
 
+def parts_of(condition: Condition) -> Iterator[Condition]:
+    """The condition and all that it is made of."""
+    yield condition
+    for part in [
+        *(condition.all or []),
+        *(condition.any or []),
+        *([condition.not_] if condition.not_ else []),
+    ]:
+        yield from parts_of(part)
+
+
 class Example(Part):
     """A call, and what is to be decided about it. Only what the rule looks at needs to be given."""
 
@@ -255,6 +267,10 @@ class Rule(Part):
 
     @model_validator(mode="after")
     def _sense(self) -> Rule:
+        if any(part is not self.when and part.limit is not None for part in parts_of(self.when)):
+            raise ValueError(
+                "a limit stands at the top of `when`, beside what it is for; not in all, any or not"
+            )
         redacts = self.action == "redact"
         for key in ("reversible", "keep_original", "remove_tools"):
             if getattr(self, key) and not redacts:

@@ -18,7 +18,7 @@ rules:
   - id: a
     action: block
     priority: 7
-    when: {all: [{not: {group: eng}}, {time: {from: "09:00", to: "17:00"}}, {limit: {cost_usd: $5, per: day, by: user}}]}
+    when: {all: [{not: {group: eng}}, {time: {from: "09:00", to: "17:00"}}], limit: {cost_usd: $5, per: day, by: user}}
     tests: [{given: {user: bob, at: 2026-11-20T10:00, used: 6}, expect: block}]
   - {id: b, action: redact, reversible: true, when: {detection: {kind: secret, score: ">= 0.9"}}}
 """

@@ -1,0 +1,70 @@
+"""The worker's look at the policy files: what changed is read, tried, and handed to the proxies; or refused, with the reason.
+
+In a thread of its own, so that neither storing nor a stream waits for it. A set that is refused leaves what is in force alone.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+from intelligence.policy import handed
+from intelligence.policy.testing import Detect
+from intelligence.policy.text_file import PolicyError
+
+log = logging.getLogger("llmitm.policy")
+
+LOOK_SECONDS = 0.25
+MAX_FILES = 1000
+
+type Stamp = tuple[tuple[str, int, int], ...]
+type Told = Callable[[str, str], None]
+"""Kind and message of an event: `policy_in_force`, `policy_rejected`."""
+
+
+def stamp(folder: Path) -> Stamp:
+    """Changes when a file in the folder does, templates included."""
+    found = []
+    for path in sorted(folder.rglob("*.y*ml"))[:MAX_FILES]:
+        try:
+            stat = path.stat()
+        except OSError:
+            continue
+        found.append((str(path), stat.st_mtime_ns, stat.st_size))
+    return tuple(found)
+
+
+class Watch:
+    def __init__(self, folder: Path, data_dir: Path, detect: Callable[[], Detect]) -> None:
+        """`detect` makes the detectors when they are first needed."""
+        self._folder = folder
+        self._data_dir = data_dir
+        self._detect = detect
+        self._seen: Stamp | None = None
+
+    def look(self) -> bool:
+        """Whether something was handed over. Raises `OSError` when it cannot be written."""
+        now = stamp(self._folder)
+        if now == self._seen:
+            return False
+        self._seen = now
+        try:
+            policies = handed.checked(self._folder, self._detect())
+        except PolicyError as e:
+            log.error("the policy in force stays, as the changed files cannot be used:\n%s", e)
+            handed.refuse(self._data_dir, "", str(e))
+            return False
+        handed.hand_over(self._data_dir, policies)
+        log.info("policy handed over: %d rules, version %s", len(policies.rules), policies.version)
+        return True
+
+    def run(self, stop: threading.Event) -> None:
+        while True:
+            try:
+                self.look()
+            except Exception:  # the boundary of the thread: the next change must be seen
+                log.exception("looking at the policy files failed")
+            if stop.wait(LOOK_SECONDS):
+                return
