@@ -27,6 +27,7 @@ from datasette_plugins import (
     session_tools,
     sessions_page,
     stream,
+    tables,
     traffic,
     units,
     users,
@@ -139,6 +140,11 @@ def extra_css_urls(template: str | None, datasette: Datasette) -> list[str]:
 @hookimpl
 def render_cell(value: Any, column: str, table: str | None, database: str, datasette: Datasette) -> Any:
     return cells.render(datasette, database, table, column, value) if dashboard.of(datasette) else None
+
+
+@hookimpl
+def top_database(datasette: Datasette, request: Request, database: str) -> Any:
+    return tables.top_of_database(datasette, request, database) if dashboard.of(datasette) else None
 
 
 @hookimpl

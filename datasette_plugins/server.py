@@ -19,10 +19,10 @@ from datasette.app import Datasette
 from datasette.plugins import pm
 
 import datasette_plugins
-from datasette_plugins import dashboard
+from datasette_plugins import dashboard, tables
 from datasette_plugins.feed import Feed
 from datasette_plugins.guard import loopback_hosts
-from datasette_plugins.traffic import DATABASE, Traffic
+from datasette_plugins.traffic import Traffic
 from intelligence.config import Config
 from intelligence.store import control
 from intelligence.store.status import ProcessStatus
@@ -31,6 +31,7 @@ GRACE_SECONDS = 2
 
 SETTINGS: dict[str, Any] = {
     "allow_download": False,
+    "allow_facet": False,
     "allow_signed_tokens": False,
     "default_allow_sql": False,
     "default_page_size": 50,
@@ -40,26 +41,6 @@ SETTINGS: dict[str, Any] = {
     "truncate_cells_html": 200,
     "default_cache_ttl": 0,
 }
-
-CALLS_TABLE = {
-    "sort_desc": "started_at",
-    "sortable_columns": [
-        "started_at",
-        "input_tokens",
-        "output_tokens",
-        "cost_usd",
-        "ttft_ms",
-        "duration_ms",
-        "chunks",
-    ],
-}
-
-
-# What the worker keeps for itself.
-HIDDEN = ("journal_positions", "open_calls", "open_chunks", "_sqlite_migrations")
-DESCRIPTION = (
-    "One row a call. Times are milliseconds since 1970 UTC; an empty cell is something nobody stated."
-)
 
 
 class PortTaken(Exception):
@@ -87,12 +68,8 @@ def build(
         default_deny=True,
         # Only our own instance gets our frame around Datasette's pages.
         template_dir=str(Path(__file__).parent / "templates" / "datasette"),
-        metadata={"databases": {DATABASE: {"tables": {"calls": {"description": DESCRIPTION}}}}},
-        config={
-            "databases": {
-                DATABASE: {"tables": {"calls": CALLS_TABLE} | {t: {"hidden": True} for t in HIDDEN}}
-            }
-        },
+        metadata=tables.metadata(),
+        config=tables.config(),
     )
     datasette.remove_database("_memory")  # Datasette adds one when it is given no file
     here = dashboard.Dashboard(
