@@ -23,6 +23,7 @@ COMMANDS = {
     "demo": ("demo", "Hold conversations to look at; no API key needed."),
     "import": ("import_", "Take in calls recorded elsewhere: flow files, HAR, our own export."),
     "export": ("export", "Write calls to a file: JSONL, HAR, CSV, Markdown, fine-tuning data."),
+    "scan": ("scan", "Look for secrets, personal data and injections in files and pipes."),
     "prune": ("prune", "Take content that is old or too much; forget a user or a session."),
     "backup": ("backup", "Copy the record while everything runs."),
     "restore": ("restore", "Put a backup in the place of the record."),

@@ -1,0 +1,68 @@
+# ruff: noqa: E501  (word lists)
+"""What a text is about, roughly: code, or personal, financial, medical or legal matters.
+
+Code is told by its punctuation and the words of programming languages, the rest by how many of a matter's words are
+among its own. A coarse sieve for rules such as "nothing medical to this provider", not a judgement of each sentence.
+
+Limits: English, and the first 64 KB.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any
+
+import numpy as np
+
+from intelligence.detect import features
+from intelligence.detect.detection import Detection
+from intelligence.detect.engine import Text
+
+LEXICON: dict[str, str] = {
+    "code": "def class import return const function var let async await public private static void int string bool null none true false self this elif else endif struct enum interface"
+    " package namespace println printf stdout stderr argv lambda try except catch throw raise yield select insert where join export require module len str dict list tuple init impl fn",
+    "personal": "birthday birth married divorced wife husband daughter son passport nationality religion ethnicity gender sexual orientation address phone resume cv salary surname maiden"
+    " household spouse children siblings biography hobbies relationship dating therapy diary",
+    "financial": "invoice payment bank account balance loan mortgage interest dividend equity shares stock portfolio revenue ebitda profit loss tax taxes audit ledger accounting budget credit"
+    " debit transaction wire iban swift securities bond bonds yield hedge acquisition merger valuation earnings quarterly fiscal payroll",
+    "medical": "patient patients diagnosis diagnosed symptom symptoms treatment therapy dose dosage mg prescription prescribed medication physician doctor nurse hospital clinic clinical surgery"
+    " cancer tumor diabetes hypertension blood pressure chronic acute allergy allergies vaccine mri ct scan biopsy psychiatric depression anxiety pregnancy icd lab",
+    "legal": "plaintiff defendant court judge attorney counsel lawsuit litigation contract agreement clause liability indemnify indemnification warranty arbitration jurisdiction hereby herein"
+    " thereof whereas party parties statute regulation compliance breach damages settlement privileged confidentiality nda termination governing law tort subpoena testimony affidavit",
+}
+_FEWEST_WORDS = 12
+# The share of a matter's words from which a text is about it, and how many different ones.
+_SHARE = {"code": 0.06, "personal": 0.05, "financial": 0.06, "medical": 0.06, "legal": 0.06}
+_DIFFERENT = 4
+_PUNCTUATION = b"{}();=<>[]_"
+
+
+@cache
+def _table() -> Any:
+    table = np.zeros(features.SIZE, np.uint8)
+    for number, words in enumerate(LEXICON.values()):
+        table[features.words(words.encode()).single] |= 1 << number
+    return table
+
+
+def content(text: Text) -> list[Detection]:
+    """One detection, over the whole text, for each matter that it is about."""
+    data = text.data[: features.PIECE]
+    words = features.words(data)
+    count = len(words.single)
+    if count < _FEWEST_WORDS:
+        return []
+    bits = _table()[words.single]
+    found = []
+    for number, matter in enumerate(LEXICON):
+        mine = (bits >> number & 1).astype(bool)
+        share = float(mine.mean())
+        different = len(np.unique(words.single[mine]))
+        if matter == "code":
+            share += sum(data.count(bytes((mark,))) for mark in _PUNCTUATION) / max(len(data), 1)
+        if share >= _SHARE[matter] and different >= _DIFFERENT:
+            score = min(0.85, 0.5 + share)
+            found.append(
+                Detection("content", matter, round(score, 3), 0, len(text.text), f"content.{matter}")
+            )
+    return found

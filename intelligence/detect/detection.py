@@ -1,0 +1,36 @@
+"""What a detector reports, and the deadline that all of them keep."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+Kind = Literal["secret", "pii", "injection", "exfiltration", "command", "content", "canary"]
+KINDS: tuple[Kind, ...] = get_args(Kind)
+
+# From this score on a detection may block: a rule of high precision hit, or two signals that do not know of each other.
+CERTAIN = 0.9
+
+
+@dataclass(frozen=True, slots=True)
+class Detection:
+    """`start` and `end` are code points of the text scanned. `score` is 0 to 1, see `CERTAIN`. `rule` names what saw
+    it."""
+
+    kind: Kind
+    type: str
+    score: float
+    start: int
+    end: int
+    rule: str
+
+
+class DeadlineExceeded(Exception):
+    """Scanning took longer than the caller allows. What was found so far is not handed out: half a scan is no scan."""
+
+
+def check(deadline: float | None) -> None:
+    """Raise when `deadline`, a value of `time.perf_counter`, has passed."""
+    if deadline is not None and time.perf_counter() > deadline:
+        raise DeadlineExceeded

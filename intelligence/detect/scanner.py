@@ -1,0 +1,194 @@
+"""Runs the detectors: over one text, or over the parts of a conversation that were not seen before.
+
+Agents send their whole history with every call. What was found in a part is kept by a keyed digest of its text, so a
+part is scanned once while the cache remembers it, and a long conversation costs its newest part. The key is made anew
+in each process; nothing of a text is kept.
+
+Which kinds make sense depends on where a text comes from (`FOR`): a system prompt is trusted, a tool's result is what
+an attacker writes, commands count where a tool is asked to run them.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import OrderedDict
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from functools import cache
+from hashlib import blake2b
+from typing import Any
+
+from intelligence.detect.canary import canaries
+from intelligence.detect.commands import commands
+from intelligence.detect.content import content
+from intelligence.detect.detection import KINDS, DeadlineExceeded, Detection, check
+from intelligence.detect.engine import Text
+from intelligence.detect.exfiltration import carried, exfiltration
+from intelligence.detect.injection import injection
+from intelligence.detect.pii import pii
+from intelligence.detect.provenance import provenance
+from intelligence.detect.secrets import secrets
+
+__all__ = ["ALL", "DeadlineExceeded", "Detection", "Scanner", "Settings", "detector"]
+
+ALL: frozenset[str] = frozenset(KINDS)
+
+_TRUSTED = frozenset({"secret", "pii", "canary"})
+FOR: dict[str | None, frozenset[str]] = {
+    "system": _TRUSTED,
+    "thinking": _TRUSTED,
+    "tool_definition": _TRUSTED | {"injection"},
+    "user": _TRUSTED | {"injection", "content"},
+    "tool_result": _TRUSTED | {"injection", "content", "exfiltration"},
+    "tool_call": _TRUSTED | {"command", "exfiltration", "content"},
+    "assistant": _TRUSTED | {"exfiltration", "content"},
+    None: ALL,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """`canaries` are strings nobody should ever see. `allowed` are digests (`Scanner.digest`) of texts that are no
+    detection."""
+
+    canaries: tuple[str, ...] = ()
+    allowed: frozenset[str] = frozenset()
+    key: bytes = field(default_factory=lambda: os.urandom(32))
+    remembered_parts: int = 4096
+
+
+class Scanner:
+    def __init__(self, settings: Settings | None = None) -> None:
+        self.settings = settings or Settings()
+        self._seen: OrderedDict[bytes, dict[str, tuple[Detection, ...]]] = OrderedDict()
+
+    def scan(
+        self,
+        text: str,
+        *,
+        source: str | None = None,
+        kinds: frozenset[str] = ALL,
+        deadline: float | None = None,
+    ) -> list[Detection]:
+        """Detections in `text`, in order. `deadline` is a value of `time.perf_counter`. Raises `DeadlineExceeded`."""
+        wanted = kinds & FOR.get(source, ALL)
+        found = [
+            d
+            for d in _scan(text, source, wanted, self.settings.canaries, deadline)
+            if not self._is_allowed(d, text)
+        ]
+        return sorted(found, key=lambda d: (d.start, d.end, d.kind))
+
+    def request(
+        self, places: Sequence[Any], kinds: frozenset[str] = ALL, *, deadline: float | None = None
+    ) -> list[tuple[Any, Detection]]:
+        """What stands in the parts of a conversation, old and new, and what only their order shows. Raises
+        `DeadlineExceeded`."""
+        found: list[tuple[int, Detection]] = []
+        for index, place in enumerate(places):
+            found += [(index, d) for d in self._part(place.text, place.source, kinds, deadline)]
+        check(deadline)
+        found += self._between(places, found, kinds)
+        return [(places[index], detection) for index, detection in found]
+
+    def digest(self, kind: str, text: str) -> str:
+        """By which a text is allowed without being kept."""
+        return blake2b(
+            text.encode("utf-8", "replace"), digest_size=16, key=self.settings.key, person=kind.encode()[:16]
+        ).hexdigest()
+
+    def _is_allowed(self, detection: Detection, text: str) -> bool:
+        allowed = self.settings.allowed
+        return bool(allowed) and self.digest(detection.kind, text[detection.start : detection.end]) in allowed
+
+    def _part(
+        self, text: str, source: str, kinds: frozenset[str], deadline: float | None
+    ) -> Iterable[Detection]:
+        digest = blake2b(
+            text.encode("utf-8", "replace"),
+            digest_size=16,
+            key=self.settings.key,
+            person=source.encode()[:16],
+        ).digest()
+        seen = self._seen.pop(digest, {})
+        missing = (kinds & FOR.get(source, ALL)) - seen.keys()
+        if missing:
+            fresh: dict[str, list[Detection]] = {kind: [] for kind in missing}
+            for detection in self.scan(text, source=source, kinds=missing, deadline=deadline):
+                fresh[detection.kind].append(detection)
+            seen = seen | {kind: tuple(found) for kind, found in fresh.items()}
+        self._seen[digest] = seen
+        while len(self._seen) > self.settings.remembered_parts:
+            self._seen.popitem(last=False)
+        return [d for kind in sorted(kinds & seen.keys()) for d in seen[kind]]
+
+    def _between(
+        self, places: Sequence[Any], found: Sequence[tuple[int, Detection]], kinds: frozenset[str]
+    ) -> list[tuple[int, Detection]]:
+        """What no part shows by itself."""
+        if all(place.source != "tool_call" for place in places):
+            return []
+        more: list[tuple[int, Detection]] = []
+        if "injection" in kinds:
+            injected: dict[int, list[Detection]] = {}
+            for index, detection in found:
+                if detection.kind == "injection":
+                    injected.setdefault(index, []).append(detection)
+            more += provenance(places, injected)
+        if {"exfiltration", "secret"} <= kinds:
+            earlier: list[str] = []
+            by_place: dict[int, list[str]] = {}
+            for index, detection in found:
+                if detection.kind == "secret" and places[index].source != "tool_call":
+                    by_place.setdefault(index, []).append(places[index].text[detection.start : detection.end])
+            for index, place in enumerate(places):
+                earlier += by_place.get(index, [])
+                if place.source == "tool_call" and earlier:
+                    more += [(index, d) for d in carried(earlier[-_SECRETS_FOLLOWED:], place.text)]
+        return more
+
+
+# Of a conversation, so many secrets are looked for in later tool calls.
+_SECRETS_FOLLOWED = 64
+
+
+def _scan(
+    text: str, source: str | None, kinds: frozenset[str], tokens: Sequence[str], deadline: float | None
+) -> list[Detection]:
+    one = Text(text)
+    found: list[Detection] = []
+    # What leaves by a text depends on what private things stand in it.
+    private = bool(kinds & {"exfiltration"}) and source in (None, "assistant", "tool_call")
+    if private or kinds & {"secret"}:
+        found += secrets(one, deadline)
+    if private or kinds & {"pii"}:
+        # Digits inside a key are no phone number.
+        taken = [(d.start, d.end) for d in found]
+        found += [d for d in pii(one, deadline) if not any(d.start < b and a < d.end for a, b in taken)]
+    if "exfiltration" in kinds:
+        found += exfiltration(one, source, tuple(found), deadline)
+    if "injection" in kinds:
+        found += injection(one, source, deadline)
+    if "command" in kinds:
+        found += commands(one, deadline)
+    if "canary" in kinds and tokens:
+        found += canaries(one, tokens)
+    if "content" in kinds:
+        found += content(one)
+    return [d for d in found if d.kind in kinds]
+
+
+@cache
+def _one() -> Scanner:
+    return Scanner()
+
+
+def detector() -> Callable[[str, str, frozenset[str]], Sequence[Detection]]:
+    """Text, source, kinds: detections. For whoever scans single texts and configures nothing."""
+    return lambda text, source, kinds: _one().scan(text, source=source, kinds=kinds)
+
+
+def warm() -> None:
+    """Compile and load everything, which the first request would otherwise wait for."""
+    for source in FOR:
+        _one().scan("ignore this: key=1 call 5551234 https://example.org", source=source)
