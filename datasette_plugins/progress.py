@@ -78,7 +78,7 @@ class Answers:
     """Those that are being read."""
 
     def __init__(self) -> None:
-        self._answers: dict[int, _Answer | None] = {}
+        self._answers: dict[int, _Answer] = {}
         self._told: dict[int, dict[str, str]] = {}
 
     def read(self, db: sqlite3.Connection) -> list[Progress]:
@@ -88,8 +88,8 @@ class Answers:
         self._answers = {seq: a for seq, a in self._answers.items() if seq in seqs}
         self._told = {seq: told for seq, told in self._told.items() if seq in seqs}
         for row in rows:
-            if row["seq"] not in self._answers and row["status_code"] is not None:
-                self._answers[row["seq"]] = self._begun(row)
+            if row["seq"] not in self._answers and self._can_be_followed(row):
+                self._answers[row["seq"]] = _begun(row)
         following = {
             row["seq"]: answer
             for row in rows
@@ -110,22 +110,23 @@ class Answers:
                 changed.append(Progress(row["seq"], values))
         return changed
 
-    def _begun(self, row: sqlite3.Row) -> _Answer | None:
-        followed = sum(answer is not None for answer in self._answers.values())
-        if not row["stream"] or row["websocket"] or row["status_code"] >= 400:
-            return None
-        if followed >= MOST_ANSWERS or row["bytes"] > MOST_BYTES:
-            return None
-        headers = json.loads(row["headers"] or "[]")
-        return _Answer(
-            AnswerReader(
-                row["format"],
-                row["operation"],
-                status_code=row["status_code"],
-                headers=headers,
-                path=row["path"] or "",
-            )
+    def _can_be_followed(self, row: sqlite3.Row) -> bool:
+        if not row["stream"] or row["websocket"] or (row["status_code"] or 400) >= 400:
+            return False
+        return len(self._answers) < MOST_ANSWERS and row["bytes"] <= MOST_BYTES
+
+
+def _begun(row: sqlite3.Row) -> _Answer:
+    headers = json.loads(row["headers"] or "[]")
+    return _Answer(
+        AnswerReader(
+            row["format"],
+            row["operation"],
+            status_code=row["status_code"],
+            headers=headers,
+            path=row["path"] or "",
         )
+    )
 
 
 def _values(row: sqlite3.Row, answer: _Answer | None) -> dict[str, str]:
