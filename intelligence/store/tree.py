@@ -10,7 +10,8 @@ out, and they are kept beside the request as [kind, path, ...].
 
 A part is only ever equal to another if both are exactly the same JSON value. Where that takes judgement (keys given twice,
 numbers a float cannot hold as written, bytes that are no UTF-8) a part is known by its bytes instead. A body that is no
-object with a conversation in it is not split (`split` gives None): it is kept as it came.
+object with a conversation in it, or one of more parts than any client sends, is not split (`split` gives None): it is kept as
+it came.
 """
 
 from __future__ import annotations
@@ -24,6 +25,8 @@ from typing import Any
 
 import msgspec
 
+from intelligence.wire.json_value import crowded
+
 HASH_BYTES = 16
 _CONVERSATIONS = ("messages", "input", "contents", "chat_history")
 _WRAPPERS = ("request", "input", "response", "generateContentRequest", "session")
@@ -31,6 +34,8 @@ _SYSTEM = ("system", "instructions", "systemInstruction", "system_instruction", 
 _TOOLS = ("tools", "functions")
 # A value of at least this many bytes is a part of its own, so that what varies beside it does not store it again.
 _LONG_VALUE = 256
+# Messages, and members of an object, of one request. No client sends as many; each would be some rows.
+_MAX_PARTS = 20_000
 
 _KEY = re.compile(rb'[ \t\r\n]*([{,])[ \t\r\n]*("(?:[^"\\]|\\.)*+")[ \t\r\n]*:[ \t\r\n]*')
 _END = re.compile(rb"[ \t\r\n]*\}[ \t\r\n]*")
@@ -83,6 +88,8 @@ class Split:
 def split(body: bytes) -> Split | None:
     """Of a decoded body. None when it is not JSON, or has no list of messages."""
     found = Split()
+    if crowded(body):
+        return None
     try:
         _object(body, found, 0)
     except (*_BAD, _NotPlain):
@@ -131,7 +138,10 @@ def _scan(raw: bytes) -> tuple[list[tuple[str, bytes, bytes]], bytes]:
     given twice is seen by the values not standing where they should."""
     members: list[tuple[str, bytes, bytes]] = []
     at = 0
-    for key, value in _members(raw).items():
+    found = _members(raw)
+    if len(found) > _MAX_PARTS:
+        raise _NotPlain
+    for key, value in found.items():
         match = _KEY.match(raw, at)
         if match is None or match[1] != (b"," if members else b"{") or json.loads(match[2]) != key:
             raise _NotPlain
@@ -194,6 +204,8 @@ def _each(kind: str, value: bytes, found: Split) -> None:
 
 def _list(value: bytes) -> tuple[list[bytes], bytes]:
     items = [bytes(item) for item in _elements(value)]
+    if len(items) > _MAX_PARTS:
+        raise _NotPlain
     between = len(value) - 2 - sum(map(len, items))
     return items, b", " if between == 2 * (len(items) - 1) else b","
 

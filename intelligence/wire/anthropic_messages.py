@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from intelligence.wire import usage as tokens_of
-from intelligence.wire.draft import Draft, ToolDraft
+from intelligence.wire.draft import MAX_TOOL_CALLS, Draft, ToolDraft
 from intelligence.wire.json_value import as_json, count, name, obj, objects, text
 
 _SERVER_TOOLS = ("server_tool_use", "mcp_tool_use")
@@ -86,8 +86,7 @@ class AnthropicMessages:
         merged = (self.draft.usage_raw or {}) | stated
         for key in usage.keys() - merged.keys():
             merged[key] = None
-        self.draft.usage_raw = merged
-        self.draft.tokens = tokens_of.anthropic(merged)
+        self.draft.counted(merged, tokens_of.anthropic)
 
     def _block(self, index: Any, block: dict[str, Any]) -> None:
         kind = block.get("type")
@@ -97,7 +96,8 @@ class AnthropicMessages:
             self.draft.think(block.get("thinking"))
         elif kind == "tool_use" or kind in _SERVER_TOOLS:
             tool = self.draft.call(block.get("id"), block.get("name"), None, server=kind in _SERVER_TOOLS)
-            self._tools[index] = (tool, block.get("input"))
+            if len(self._tools) < MAX_TOOL_CALLS:
+                self._tools[index] = (tool, block.get("input"))
 
     def _delta(self, index: Any, delta: dict[str, Any]) -> None:
         kind = delta.get("type")

@@ -12,7 +12,7 @@ from typing import Any
 from intelligence.wire import usage as tokens_of
 from intelligence.wire.anthropic_messages import AnthropicMessages
 from intelligence.wire.cohere import Cohere
-from intelligence.wire.draft import Draft, Parser, Tokens, ToolDraft
+from intelligence.wire.draft import MAX_TOOL_CALLS, Draft, Parser, Tokens, ToolDraft
 from intelligence.wire.json_value import as_json, count, first, name, obj, objects, text
 from intelligence.wire.openai_chat import OpenAIChat
 
@@ -33,7 +33,7 @@ class BedrockConverse:
         for block in objects(message.get("content")):
             self._content(block)
         self._stop(body)
-        self._usage(body.get("usage"))
+        self.draft.counted(body.get("usage"), tokens_of.bedrock)
         if not message and body.get("message") is not None:
             self.draft.fail(body)
         if (counted := count(body.get("inputTokens"))) is not None:
@@ -53,14 +53,15 @@ class BedrockConverse:
             if isinstance(tool, dict):
                 server = tool.get("type") == "server_tool_use"
                 call = self.draft.call(tool.get("toolUseId"), tool.get("name"), None, server=server)
-                self._tools[index] = (call, server)
+                if len(self._tools) < MAX_TOOL_CALLS:
+                    self._tools[index] = (call, server)
         elif kind == "contentBlockDelta":
             self._delta(index, obj(event.get("delta")))
         elif kind == "messageStop":
             self._stop(event)
             self.draft.terminal = True
         elif kind == "metadata":
-            self._usage(event.get("usage"))
+            self.draft.counted(event.get("usage"), tokens_of.bedrock)
             self.draft.terminal = True
 
     def _content(self, block: dict[str, Any]) -> None:
@@ -80,11 +81,6 @@ class BedrockConverse:
 
     def _stop(self, event: dict[str, Any]) -> None:
         self.draft.finish_reason = name(event.get("stopReason")) or self.draft.finish_reason
-
-    def _usage(self, usage: Any) -> None:
-        if isinstance(usage, dict):
-            self.draft.usage_raw = usage
-            self.draft.tokens = tokens_of.bedrock(usage)
 
 
 class BedrockInvoke:

@@ -6,6 +6,7 @@ count the provider did not state.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -13,6 +14,12 @@ from intelligence.wire.json_value import as_json, items, name, obj, sound, text
 
 # Of errors within errors; gateways wrap those of providers once or twice.
 _MAX_DEPTH = 8
+# No answer comes near these; what is beyond is left out, or cut off.
+MAX_TOOL_CALLS = 10_000
+_MAX_USAGE = 256
+_MAX_USAGE_CHARS = 65_536
+_MAX_NAME = 1024
+_MAX_MESSAGE = 65_536
 
 
 @dataclass(slots=True)
@@ -99,10 +106,24 @@ class Draft:
     def call(self, id_: Any, name_: Any, arguments: Any, *, server: bool = False) -> ToolDraft:
         """A new tool call; `arguments` a string, or a value to be written as JSON. None adds nothing yet."""
         tools = self.server_tools if server else self.tools
-        tool = ToolDraft(name(id_), text(name_), [] if arguments is None else [as_json(arguments)])
-        tools[len(tools), "new"] = tool
+        tool = self.put((len(tools), "new"), server=server)
+        tool.id, tool.name = name(id_), text(name_)
+        if arguments is not None:
+            tool.pieces.append(as_json(arguments))
+        return tool
+
+    def put(self, key: Any, *, server: bool = False) -> ToolDraft:
+        """An empty tool call under this key; it leads nowhere when there are too many."""
+        tools, tool = self.server_tools if server else self.tools, ToolDraft()
+        if len(tools) < MAX_TOOL_CALLS:
+            tools[key] = tool
         self.saw_token = True
         return tool
+
+    def counted(self, usage: Any, read: Callable[[dict[str, Any]], Tokens]) -> None:
+        """The provider's counts, when these are some; they replace those of before."""
+        if isinstance(usage, dict) and len(usage) <= _MAX_USAGE:
+            self.usage_raw, self.tokens = usage, read(usage)
 
     def fail(self, error: Any) -> None:
         """What a body or event says went wrong, in any provider's shape."""
@@ -115,23 +136,27 @@ class Draft:
         """What has come so far."""
         tokens = self.tokens
         return Answer(
-            model=self.model and sound(self.model),
-            finish_reason=self.finish_reason and sound(self.finish_reason),
+            model=_cut(self.model, _MAX_NAME),
+            finish_reason=_cut(self.finish_reason, _MAX_NAME),
             input_tokens=tokens.input,
             output_tokens=tokens.output,
             cache_read_tokens=tokens.cache_read,
             cache_write_tokens=tokens.cache_write,
             reasoning_tokens=tokens.reasoning,
-            usage_raw=self.usage_raw,
-            service_tier=self.service_tier and sound(self.service_tier),
+            usage_raw=None if len(as_json(self.usage_raw)) > _MAX_USAGE_CHARS else self.usage_raw,
+            service_tier=_cut(self.service_tier, _MAX_NAME),
             text=sound("".join(self.text)),
             reasoning=sound("".join(self.reasoning)),
             tool_calls=[tool.call() for tool in self.tools.values()],
             server_tool_calls=[tool.call() for tool in self.server_tools.values()],
-            error_type=self.error_type,
-            error_message=self.error_message,
+            error_type=_cut(self.error_type, _MAX_NAME),
+            error_message=_cut(self.error_message, _MAX_MESSAGE),
             terminal=self.terminal,
         )
+
+
+def _cut(value: str | None, length: int) -> str | None:
+    return value and sound(value[:length])
 
 
 class Parser(Protocol):

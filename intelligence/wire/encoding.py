@@ -17,6 +17,8 @@ import zstandard
 # All output of one stage of one body; enough for any answer, too little for a bomb to hurt.
 MAX_BYTES = 256 * 1024 * 1024
 _PIECE = 1 << 16
+# Behind the end of a member the rest of the piece is copied, and members may be tiny.
+_ZLIB_PIECE = 4096
 # A zstd block of 3 bytes may hold 128 KB and its output cannot be limited, so it is fed with a spoon.
 _ZSTD_PIECE = 512
 # RFC 9659: as content encoding, no window is larger than this.
@@ -50,10 +52,10 @@ class _Zlib:
         if self._plain:
             yield data
             return
-        for at in range(0, len(data), _PIECE):
+        for at in range(0, len(data), _ZLIB_PIECE):
             if not self.ok:
                 return
-            yield from self._feed(data[at : at + _PIECE])
+            yield from self._feed(data[at : at + _ZLIB_PIECE])
 
     def _begin(self, data: bytes) -> None:
         if self._gzip:
@@ -122,11 +124,8 @@ class _Zstd:
         self.ok = True
         self._head = b""
         self._begun = self._plain = False
-        self._inflate = self._new()
-
-    @staticmethod
-    def _new() -> zstandard.ZstdDecompressionObj:
-        return zstandard.ZstdDecompressor(max_window_size=_ZSTD_WINDOW).decompressobj()
+        self._context = zstandard.ZstdDecompressor(max_window_size=_ZSTD_WINDOW)
+        self._inflate = self._context.decompressobj()
 
     def feed(self, data: bytes) -> Iterator[bytes]:
         if not self._begun:
@@ -152,7 +151,7 @@ class _Zstd:
                 piece = b""
                 if self._inflate.eof:
                     piece = self._inflate.unused_data
-                    self._inflate = self._new()
+                    self._inflate = self._context.decompressobj()
 
 
 def _stages(content_encoding: str | None) -> list[_Stage]:

@@ -35,10 +35,7 @@ class Gemini:
         if isinstance(chunk.get("response"), dict):
             chunk = chunk["response"]
         draft.model = name(chunk.get("modelVersion")) or draft.model
-        usage = chunk.get("usageMetadata")
-        if isinstance(usage, dict):
-            draft.usage_raw = usage
-            draft.tokens = tokens_of.gemini(usage)
+        draft.counted(chunk.get("usageMetadata"), tokens_of.gemini)
         if (counted := count(chunk.get("totalTokens"))) is not None:
             draft.tokens.input = counted
         for candidate in objects(chunk.get("candidates"))[:1]:

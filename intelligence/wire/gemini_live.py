@@ -12,13 +12,13 @@ from typing import Any
 
 from intelligence.wire.gemini import Gemini
 from intelligence.wire.json_value import items, name, obj, objects
-from intelligence.wire.turns import Memory, Turn, without_audio
+from intelligence.wire.turns import Memory, Standing, Turn
 
 
 class GeminiLive:
     def __init__(self, model: str | None) -> None:
         self._model = model
-        self._setup: dict[str, Any] = {}
+        self._setup = Standing()
         self._said = Memory()
         self._turn: Turn | None = None
         self._complete = False
@@ -36,7 +36,8 @@ class GeminiLive:
     def _from_client(self, message: dict[str, Any]) -> Iterator[Turn]:
         setup = message.get("setup")
         if isinstance(setup, dict):
-            self._setup = dict(without_audio(setup))
+            self._setup = Standing()
+            self._setup.update(setup)
             stated = name(setup.get("model"))
             self._model = stated.rpartition("/")[2] if stated else self._model
         content = _either(message, "clientContent", "client_content")
@@ -94,7 +95,7 @@ class GeminiLive:
         return {"candidates": [{"content": {"parts": parts}, "finishReason": reason}], "usageMetadata": usage}
 
     def _begin(self) -> Iterator[Turn]:
-        request = {key: value for key, value in self._setup.items() if key != "model"}
+        request = {key: value for key, value in self._setup.repeat().items() if key != "model"}
         if self._model:
             request["model"] = self._model
         request["contents"] = self._said.take()

@@ -25,7 +25,7 @@ _MAX_VALUES = 2_000_000
 def decode(data: bytes, max_values: int = _MAX_VALUES) -> Any:
     """The value, or `INVALID`. Lone surrogates and broken UTF-8, which strict JSON forbids, are let through; a text of so many
     more than `max_values` is not."""
-    if len(data) > max_values and sum(map(data.count, (b",", b"[", b"{"))) > max_values:
+    if crowded(data, max_values):
         return INVALID
     try:
         return _decode(data)
@@ -35,6 +35,11 @@ def decode(data: bytes, max_values: int = _MAX_VALUES) -> Any:
         return json.loads(data.decode("utf-8", "replace"))
     except (ValueError, RecursionError):
         return INVALID
+
+
+def crowded(data: bytes, max_values: int = _MAX_VALUES) -> bool:
+    """Whether this text of JSON may hold more values than that."""
+    return len(data) > max_values and sum(map(data.count, (b",", b"[", b"{"))) > max_values
 
 
 def decode_outline(data: bytes, max_bytes: int) -> Any:

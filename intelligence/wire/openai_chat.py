@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import Any
 
 from intelligence.wire import usage as tokens_of
-from intelligence.wire.draft import Draft, ToolDraft
+from intelligence.wire.draft import MAX_TOOL_CALLS, Draft, ToolDraft
 from intelligence.wire.json_value import as_json, items, name, obj, objects, text
 
 
@@ -18,6 +18,7 @@ class OpenAIChat:
     def __init__(self, draft: Draft) -> None:
         self.draft = draft
         self._last: ToolDraft | None = None
+        self._by_id: dict[str, ToolDraft] = {}
 
     def whole(self, value: Any) -> None:
         body = obj(value)
@@ -46,9 +47,7 @@ class OpenAIChat:
         usage = body.get("usage")
         if not isinstance(usage, dict):
             usage = obj(body.get("x_groq")).get("usage")
-        if isinstance(usage, dict):
-            draft.usage_raw = usage
-            draft.tokens = tokens_of.openai(usage)
+        draft.counted(usage, tokens_of.openai)
         if body.get("error"):
             draft.fail(body)
 
@@ -108,6 +107,8 @@ class OpenAIChat:
         if arguments is not None:
             tool.pieces.append(as_json(arguments))
         self._last = tool
+        if tool.id and len(self._by_id) < MAX_TOOL_CALLS:
+            self._by_id.setdefault(tool.id, tool)
         self.draft.saw_token = True
 
     def _find(self, index: Any, id_: str | None, named: str) -> ToolDraft:
@@ -116,20 +117,17 @@ class OpenAIChat:
         if isinstance(index, (int, str)):
             known = tools.get(index)
             if known is None:
-                known = tools[index] = ToolDraft()
+                known = self.draft.put(index)
             elif id_ and known.id and id_ != known.id and named:
                 tools[index, len(tools)] = known  # the index now belongs to the new call
                 del tools[index]
-                known = tools[index] = ToolDraft()
+                known = self.draft.put(index)
             return known
-        if id_:
-            same = next((tool for tool in tools.values() if tool.id == id_), None)
-            if same:
-                return same
+        if id_ and id_ in self._by_id:
+            return self._by_id[id_]
         if self._last is not None and not id_ and not named:
             return self._last
-        tool = tools[len(tools), "new"] = ToolDraft()
-        return tool
+        return self.draft.put((len(tools), "new"))
 
 
 class OpenAIOther:
@@ -143,9 +141,7 @@ class OpenAIOther:
         draft = self.draft
         draft.model = name(body.get("model"))
         usage = body.get("usage") or obj(body.get("meta")).get("billed_units")
-        if isinstance(usage, dict):
-            draft.usage_raw = usage
-            draft.tokens = tokens_of.openai(usage)
+        draft.counted(usage, tokens_of.openai)
         draft.say(body.get("text"))
         if body.get("error") or ("detail" in body and not items(body.get("data"))):
             draft.fail(body)

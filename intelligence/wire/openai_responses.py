@@ -7,12 +7,13 @@ unless it carries no output (as with ChatGPT's backend).
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
 from intelligence.wire import usage as tokens_of
-from intelligence.wire.draft import Draft
-from intelligence.wire.json_value import name, obj, objects, text
+from intelligence.wire.draft import MAX_TOOL_CALLS, Draft
+from intelligence.wire.json_value import as_json, name, obj, objects, text
 
 # Calls the client must run, with the member that holds their input; every other `*_call` is run by the provider.
 _CLIENT_CALLS = {
@@ -53,20 +54,47 @@ _UNDER_WAY = ("in_progress", "queued")
 
 @dataclass(slots=True)
 class _Item:
-    """An item of the output under way; `item` is its latest whole telling."""
+    """An item of the output under way. What of its latest whole telling is of use, and the pieces that came of it."""
 
-    item: dict[str, Any] = field(default_factory=dict)
+    kind: str = ""
+    id: Any = None
+    name: str | None = None
+    given: str = ""
+    said: list[str] = field(default_factory=list)
+    thought: list[str] = field(default_factory=list)
     done: bool = False
     text: list[str] = field(default_factory=list)
     reasoning: list[str] = field(default_factory=list)
     arguments: list[str] = field(default_factory=list)
+
+    def tell(self, item: dict[str, Any], *, done: bool) -> None:
+        self.kind, self.done = text(item.get("type")), done
+        self.id, self.name = name(item.get("id")), name(item.get("name"))
+        self.given, self.said, self.thought = "", [], []
+        if self.kind in _CLIENT_CALLS or not self.kind:
+            self.id = name(item.get("call_id")) or self.id
+            self.given = as_json(item.get(_CLIENT_CALLS.get(self.kind, "arguments")) or "")
+        elif self.kind.endswith("_call"):
+            self.given = as_json(next((item[key] for key in _SERVER_INPUTS if item.get(key)), ""))
+        if not done:
+            return
+        content = objects(item.get("content"))
+        if self.kind == "reasoning":
+            self.thought = _words(part.get("text") for part in objects(item.get("summary")) + content)
+        else:
+            self.said = _words(
+                part.get("text") or part.get("refusal") or part.get("transcript") for part in content
+            )
+
+
+def _words(stated: Iterable[Any]) -> list[str]:
+    return [word for word in stated if isinstance(word, str) and word]
 
 
 class OpenAIResponses:
     def __init__(self, draft: Draft) -> None:
         self.draft = draft
         self._items: dict[Any, _Item] = {}
-        self._whole = False
 
     def whole(self, value: Any) -> None:
         body = obj(value)
@@ -81,9 +109,8 @@ class OpenAIResponses:
             self._delta(kind, event)
         elif kind in ("response.output_item.added", "response.output_item.done"):
             entry = self._entry(event)
-            entry.item = obj(event.get("item"))
-            entry.done = kind.endswith("done")
-            if entry.done or name(entry.item.get("type")) not in (None, "message", "reasoning"):
+            entry.tell(obj(event.get("item")), done=kind.endswith("done"))
+            if entry.done or entry.kind not in ("", "message", "reasoning"):
                 self.draft.saw_token = True
         elif kind == "error" or (not kind and event.get("error")):
             self.draft.fail(event.get("error") or {k: v for k, v in event.items() if k != "type"})
@@ -112,6 +139,8 @@ class OpenAIResponses:
         if not isinstance(index, (int, str)):
             item = obj(event.get("item"))
             index = name(event.get("item_id")) or name(item.get("id")) or 0
+        if index not in self._items and len(self._items) >= MAX_TOOL_CALLS:
+            return _Item()
         return self._items.setdefault(index, _Item())
 
     def _response(self, body: dict[str, Any]) -> None:
@@ -122,16 +151,16 @@ class OpenAIResponses:
         details = body.get("incomplete_details") or (status == "incomplete" and body.get("status_details"))
         reason = name(obj(details).get("reason"))
         draft.finish_reason = reason or (None if status in _UNDER_WAY else status) or draft.finish_reason
-        usage = body.get("usage")
-        if isinstance(usage, dict):
-            draft.usage_raw = usage
-            draft.tokens = tokens_of.openai(usage)
+        draft.counted(body.get("usage"), tokens_of.openai)
         error = body.get("error") or obj(body.get("status_details")).get("error")
         if error:
             draft.fail(error)
         output = objects(body.get("output"))
         if output:
-            self._items = {index: _Item(item, done=True) for index, item in enumerate(output)}
+            self._items = {}
+            for index, item in enumerate(output[:MAX_TOOL_CALLS]):
+                self._items[index] = entry = _Item()
+                entry.tell(item, done=True)
 
     def finish(self) -> None:
         """Write down the output, in its order. Called once, at the end."""
@@ -140,27 +169,16 @@ class OpenAIResponses:
         self._items = {}
 
     def _write(self, entry: _Item) -> None:
-        draft, item = self.draft, entry.item
-        kind = text(item.get("type"))
+        draft, kind = self.draft, entry.kind
         if kind in _CLIENT_CALLS or (not kind and entry.arguments):
-            given = item.get(_CLIENT_CALLS.get(kind, "arguments"))
-            arguments = "".join(entry.arguments) if entry.arguments and not entry.done else given
-            draft.call(item.get("call_id") or item.get("id"), item.get("name") or kind, arguments or "")
+            arguments = "".join(entry.arguments) if entry.arguments and not entry.done else entry.given
+            draft.call(entry.id, entry.name or kind, arguments)
         elif kind.endswith("_call"):
-            stated = next((item[key] for key in _SERVER_INPUTS if item.get(key)), "")
-            draft.call(item.get("id"), _server_name(kind, item), stated, server=True)
-        elif not entry.done:
-            for piece in entry.reasoning:
-                draft.think(piece)
-            for piece in entry.text:
-                draft.say(piece)
-        elif kind == "reasoning":
-            for part in objects(item.get("summary")) + objects(item.get("content")):
-                draft.think(part.get("text"))
+            # Only of an MCP tool the name says more than the kind.
+            named = entry.name if kind == "mcp_call" else None
+            draft.call(entry.id, named or kind, entry.given, server=True)
         else:
-            for part in objects(item.get("content")):
-                draft.say(part.get("text") or part.get("refusal") or part.get("transcript"))
-
-
-def _server_name(kind: str, item: dict[str, Any]) -> str:
-    return name(item.get("name")) or kind if kind == "mcp_call" else kind
+            for piece in entry.thought if entry.done else entry.reasoning:
+                draft.think(piece)
+            for piece in entry.said if entry.done else entry.text:
+                draft.say(piece)

@@ -11,16 +11,17 @@ from typing import Any
 
 from intelligence.wire.json_value import name, obj, text
 from intelligence.wire.openai_responses import TERMINAL, OpenAIResponses
-from intelligence.wire.turns import Memory, Turn, without_audio
+from intelligence.wire.turns import Memory, Standing, Turn, without_audio
 
 _MAX_OPEN = 64
+_STANDING = ("instructions", "tools", "tool_choice", "output_modalities", "modalities", "temperature")
 
 
 class OpenAISocket:
     def __init__(self, model: str | None, *, realtime: bool) -> None:
         self._model = model
         self._realtime = realtime
-        self._session: dict[str, Any] = {}
+        self._standing = Standing()
         self._said = Memory()
         self._turns: list[Turn] = []
 
@@ -36,12 +37,11 @@ class OpenAISocket:
             elif kind == "conversation.item.create":
                 self._said.add(message.get("item"))
             elif kind == "session.update":
-                self._session |= obj(message.get("session"))
+                self._session(message.get("session"))
             return
         if kind in ("session.created", "session.updated"):
-            session = obj(message.get("session"))
-            self._session |= session
-            self._model = name(session.get("model")) or self._model
+            self._session(message.get("session"))
+            self._model = name(obj(message.get("session")).get("model")) or self._model
         elif kind.endswith("input_audio_transcription.completed"):
             content = {"type": "input_text", "text": message.get("transcript")}
             self._said.add({"type": "message", "role": "user", "content": [content]})
@@ -49,6 +49,11 @@ class OpenAISocket:
             yield from self._created(message)
         elif kind.startswith("response.") or kind == "error":
             yield from self._answered(kind, message)
+
+    def _session(self, session: Any) -> None:
+        if self._realtime:
+            stated = obj(session)
+            self._standing.update({key: stated[key] for key in _STANDING if key in stated})
 
     def _begin(self, request: dict[str, Any], *, warm_up: bool = False) -> Iterator[Turn]:
         while len(self._turns) >= _MAX_OPEN:
@@ -68,9 +73,7 @@ class OpenAISocket:
             }
         asked = obj(message.get("response"))
         request: dict[str, Any] = {"model": self._model} if self._model else {}
-        for key in ("instructions", "tools", "tool_choice", "output_modalities", "modalities", "temperature"):
-            if self._session.get(key) is not None:
-                request[key] = self._session[key]
+        request |= {key: value for key, value in self._standing.repeat().items() if value is not None}
         said = self._said.take()
         request |= asked
         if "input" not in asked:

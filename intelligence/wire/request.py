@@ -19,6 +19,8 @@ __all__ = ["Message", "Part", "Request", "Tool", "read_request"]
 
 # An embedding may be asked for thousands of texts; that many are kept.
 _MAX_INPUTS = 2048
+# Of tools, within one another.
+_MAX_NAMESPACES = 8
 
 
 @dataclass(slots=True)
@@ -113,12 +115,12 @@ def _take_leading_system(request: Request, messages: list[Message]) -> None:
     request.messages += messages[at:]
 
 
-def _openai_tools(request: Request, tools: Any) -> None:
+def _openai_tools(request: Request, tools: Any, depth: int = 0) -> None:
     for tool in objects(tools):
         kind = text(tool.get("type"))
         inner = tool.get("function") or tool.get("custom")
-        if kind == "namespace":  # Codex groups its tools
-            _openai_tools(request, tool.get("tools"))
+        if kind == "namespace" and depth < _MAX_NAMESPACES:  # Codex groups its tools
+            _openai_tools(request, tool.get("tools"), depth + 1)
         elif isinstance(inner, dict):
             request.tools.append(_tool(inner, "parameters"))
         elif tool.get("name"):
@@ -355,7 +357,7 @@ _READERS: dict[str, Callable[[Request, Body], None]] = {
     "llama-cpp": _chat,
 }
 
-_FORM_MODEL = re.compile(rb'name="model"\r\n(?:[^\r\n]+\r\n)*\r\n([^\r\n]{1,200})\r\n')
+_FORM_MODEL = re.compile(rb'name="model"\r\n(?:[^\r\n]{1,200}+\r\n){0,8}+\r\n([^\r\n]{1,200}+)\r\n')
 
 
 def _form_model(body: bytes) -> str | None:

@@ -12,6 +12,9 @@ MAX_CALL_BYTES = 64 * 1024 * 1024
 # Of what was said since the last response; a request holds no more.
 _MAX_ITEMS = 1000
 _MAX_ITEMS_BYTES = 8 * 1024 * 1024
+# Of what is said once for all requests: of all of it, and of all its repetitions in requests.
+_MAX_STANDING_BYTES = 8 * 1024 * 1024
+_MAX_REPEATED_BYTES = 256 * 1024 * 1024
 _AUDIO = ("audio", "data")
 _LONGEST_AUDIO = 256
 
@@ -62,6 +65,28 @@ class Memory:
         self._items.clear()
         self._size = 0
         return taken
+
+
+class Standing:
+    """What is said once for all requests: instructions, tools. A conversation in which its repetitions would come to more than
+    any real one has is read without it from then on."""
+
+    def __init__(self) -> None:
+        self._values: dict[str, Any] = {}
+        self._sizes: dict[str, int] = {}
+        self._size = 0
+        self._left = _MAX_REPEATED_BYTES
+
+    def update(self, values: dict[str, Any]) -> None:
+        for key, value in without_audio(values).items():
+            size = len(key) + len(as_json(value))
+            whole = self._size - self._sizes.get(key, 0) + size
+            if whole <= _MAX_STANDING_BYTES:
+                self._values[key], self._sizes[key], self._size = value, size, whole
+
+    def repeat(self) -> dict[str, Any]:
+        self._left -= self._size
+        return dict(self._values) if self._left > 0 else {}
 
 
 def without_audio(value: Any, depth: int = 0) -> Any:

@@ -24,10 +24,7 @@ class DashScope:
     def event(self, kind: str, value: Any) -> None:
         body = obj(value)
         draft = self.draft
-        usage = body.get("usage")
-        if isinstance(usage, dict):
-            draft.usage_raw = usage
-            draft.tokens = tokens_of.openai(usage)
+        draft.counted(body.get("usage"), tokens_of.openai)
         if body.get("code"):
             draft.fail(body)
             draft.terminal = True
@@ -99,16 +96,17 @@ class Replicate:
         draft.finish_reason = name(body.get("status"))
         metrics = obj(body.get("metrics"))
         if metrics:
-            draft.usage_raw = metrics
-            draft.tokens = Tokens(
-                count(metrics.get("input_token_count")), count(metrics.get("output_token_count"))
-            )
+            draft.counted(metrics, _metrics)
         if body.get("error") or body.get("detail"):
             draft.fail(body)
         draft.terminal = True
 
     def event(self, kind: str, value: Any) -> None:
         self.whole(value)
+
+
+def _metrics(metrics: dict[str, Any]) -> Tokens:
+    return Tokens(count(metrics.get("input_token_count")), count(metrics.get("output_token_count")))
 
 
 class HuggingFace:

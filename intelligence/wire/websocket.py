@@ -104,6 +104,7 @@ class CallSplitter:
             body = as_json(turn.request).encode("utf-8", "replace")
             request = read_request(_REQUESTS.get(self._format, self._format), None, "", body)
             request.stream = True
+            turn.request = {}  # told now; many may be open
             yield Began(told.call, body, request, turn.warm_up)
         turn.size += size
         if not told.token and turn.draft.saw_token:

@@ -381,3 +381,13 @@ def test_every_request_of_the_corpus_is_put_together_to_the_same_value(store):
             assert value_of(back) == value_of(raw), exchange["id"]
             in_tree += 1
     assert in_tree > 350
+
+
+@pytest.mark.parametrize("kind", ["messages", "members", "values"])
+def test_more_parts_than_any_client_sends_are_kept_as_they_came(kind):
+    many = b"{}," * (1_000_000 if kind == "values" else 30_000)
+    body = b'{"messages":[' + (b"" if kind == "members" else many) + b"{}]"
+    if kind == "members":
+        body += b"".join(b',"%d":1' % number for number in range(30_000))
+    assert split(b'{"messages":[{}]}')
+    assert split(body + b"}") is None

@@ -94,11 +94,11 @@ def test_bombs(encoding):
     zeros = bytes(64 * 1024 * 1024)
     bomb = gzip.compress(gzip.compress(zeros)) if encoding == "gzip, gzip" else ENCODERS[encoding](zeros)
     decoder = Decoder(encoding, max_bytes=1_000_000)
-    start = time.perf_counter()
+    start = time.process_time()
     assert decoder.feed(bomb) == bytes(1_000_000)
     assert not decoder.ok
     assert decoder.feed(b"x") == b""
-    assert time.perf_counter() - start < 2
+    assert time.process_time() - start < 2
 
 
 def test_identity_is_limited_too():

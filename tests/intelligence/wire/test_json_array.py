@@ -14,6 +14,7 @@ CASES = {
     "escapes": '[{"a": "\\u00fc\\\\\\"ü😀"}, {}]'.encode(),
     "empty": b"[]",
     "empty object": b"[ {} ]",
+    "brackets in a row": b'[{"a":[[[]]],"b":{"c":[{}]}},{"d":[[{"e":"]}"}]]}]',
 }
 
 

@@ -28,13 +28,13 @@ def test_stated(format_, path, expected):
 )
 def test_hostile_paths_are_cheap(piece):
     path = (piece * 8192)[:8192]
-    start = time.perf_counter()
+    start = time.process_time()
     for provider in (
         None,
         *(Provider(name, None) for name in ("openai", "aws.bedrock", "cloudflare", "replicate")),
     ):
         paths.match("POST", path, provider, websocket=False)
-    assert time.perf_counter() - start < 2
+    assert time.process_time() - start < 2
 
 
 def test_every_format_has_a_reader_and_a_parser():

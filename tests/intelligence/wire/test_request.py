@@ -278,3 +278,10 @@ def test_a_result_says_that_it_failed(format, content, failed):
     body = json.dumps({"messages": [{"role": "user", "content": [content]}]}).encode()
     (message,) = read_request(format, "chat", "", body).messages
     assert message.parts[0].failed is failed
+
+
+def test_tools_within_tools_without_end():
+    nested = '{"type":"namespace","tools":[' * 2000 + "]}" * 2000
+    body = f'{{"model":"m","messages":[{{"role":"user","content":"a"}}],"tools":[{nested}]}}'
+    for format_ in ("openai-chat", "openai-responses"):
+        assert read_request(format_, "chat", "", body.encode()).understood

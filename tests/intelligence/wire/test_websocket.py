@@ -327,3 +327,40 @@ def test_corpus():
         assert {answer.model for answer in answers} == {expected["model"]}
         assert answers[-1].finish_reason == expected["finish_reason"]
         assert "".join(answer.text for answer in answers)[:200] == expected["text_prefix"]
+
+
+@pytest.mark.parametrize(
+    ("format_", "once", "ask", "key"),
+    [
+        (
+            "openai-realtime",
+            {"type": "session.update", "session": {"instructions": "a" * 900}},
+            {"type": "response.create"},
+            "instructions",
+        ),
+        (
+            "gemini-live",
+            {"setup": {"systemInstruction": "a" * 900}},
+            {"clientContent": {"turns": [{"role": "user"}], "turnComplete": True}},
+            "systemInstruction",
+        ),
+    ],
+)
+def test_what_is_said_once_is_not_repeated_without_end(monkeypatch, format_, once, ask, key):
+    monkeypatch.setattr("intelligence.wire.turns._MAX_REPEATED_BYTES", 3500)
+    events = play(CallSplitter(format_, "m"), [(">", once), *[(">", ask)] * 5])
+    asked = [json.loads(event.body) for event in events if isinstance(event, Began)]
+    assert [key in body for body in asked] == [True, True, True, False, False]
+    assert {body["model"] for body in asked} == {"m"}
+
+
+def test_more_said_once_than_any_client_says_is_not_taken(monkeypatch):
+    monkeypatch.setattr("intelligence.wire.turns._MAX_STANDING_BYTES", 1000)
+    messages = [
+        {"type": "session.update", "session": {"instructions": "short", "tools": []}},
+        {"type": "session.update", "session": {"instructions": "a" * 2000}},
+        {"type": "response.create"},
+    ]
+    events = play(CallSplitter("openai-realtime", "m"), [(">", message) for message in messages])
+    (asked,) = [json.loads(event.body) for event in events if isinstance(event, Began)]
+    assert (asked["instructions"], asked["tools"]) == ("short", [])
