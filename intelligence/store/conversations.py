@@ -16,15 +16,16 @@ from dataclasses import dataclass
 from typing import Any
 
 from intelligence.store import tree_rows
+from intelligence.store.asked import Asked
 from intelligence.store.bodies import PART_BYTES, compress, decompress
-from intelligence.store.meaning import answer_key, system_key
-from intelligence.store.sessions import Asked, Placed, Sessions, scope_of, threads
+from intelligence.store.meaning import answer_key
+from intelligence.store.sessions import Placed, Sessions
 from intelligence.store.stated import stated
+from intelligence.store.system_prompt import SystemPrompts
 from intelligence.store.tree import Split, split
 from intelligence.store.tree_rows import Said, Stored, Tree
 from intelligence.wire.encoding import decode_body
 from intelligence.wire.json_value import decode, obj
-from intelligence.wire.parts import plain
 
 log = logging.getLogger(__name__)
 
@@ -82,6 +83,7 @@ class Conversations:
         self._db = db
         self._tree = Tree(db)
         self._sessions = Sessions(db)
+        self._prompts = SystemPrompts()
 
     def swept(self) -> None:
         """Rows of the tree went: nothing that is remembered of it may be relied on."""
@@ -124,8 +126,7 @@ class Conversations:
         ):
             asked = self._asked(row, headers, decoded, found, stored)
             placed = self._sessions.place(asked, final=False)
-            thread = threads(scope_of(row), asked.path)[-1]
-            columns = (*_tree_columns(stored), thread, asked.system)
+            columns = (*_tree_columns(stored), asked.threads[-1], asked.system)
         link = (placed.session, placed.link, placed.parent) if placed else (None, None, None)
         self._db.execute(_INSERT_TURN, (seq, *link, *columns))
         return stored is not None
@@ -157,14 +158,13 @@ class Conversations:
         stored: Stored | None,
         path: Sequence[Said] = (),
     ) -> Asked:
-        asked = Asked(int(row["seq"]), row["id"], row, stated(headers, body), None)
+        asked = Asked(int(row["seq"]), row["id"], row, stated(headers, body))
         if found:
             messages = found.messages
             asked.path = stored.path if stored else path
             asked.key = found.key
             asked.raw = lambda start, stop: messages[start:stop]
-            asked.system_texts = [_system_text(raw) for raw in found.parts("system")]
-            asked.system = system_key(asked.system_texts)
+            asked.prompt = self._prompts.read(found.parts("system"))
         return asked
 
     def _keep(self, seq: int, body: bytes) -> None:
@@ -225,12 +225,6 @@ def _decoded(headers: Sequence[Sequence[str]], body: bytes) -> bytes:
         return body if len(body) <= MAX_BODY else b""
     decoded = decode_body(encoding, body, MAX_BODY + 1)
     return decoded if len(decoded) <= MAX_BODY else b""
-
-
-def _system_text(raw: bytes) -> str:
-    value = decode(raw)
-    content = obj(value)
-    return plain(content.get("content", content.get("parts", value)))
 
 
 def _row(db: sqlite3.Connection, sql: str, parameters: tuple[Any, ...]) -> dict[str, Any] | None:

@@ -9,10 +9,10 @@ import sqlite3
 from dataclasses import dataclass, field
 from hashlib import blake2b
 
+from intelligence.store.asked import scope_of
 from intelligence.store.calls import REQUEST_COLUMNS, RESPONSE_COLUMNS
 from intelligence.store.meaning import answer_key, meaning, plain_words, system_key
 from intelligence.store.search import ROLES
-from intelligence.store.sessions import scope_of
 from intelligence.store.stated import title
 from intelligence.store.tree import HASH_BYTES
 from intelligence.store.tree_rows import pack_part
