@@ -1,9 +1,10 @@
-"""`python -m tests.bench.million [--calls N] FOLDER`: a `data/traffic.db` as 400 days of traffic would leave it, in minutes.
+"""`python -m tests.bench.million [--calls N] FOLDER`: a `data/traffic.db` as a year of traffic would leave it, in minutes.
 
 For looking at pages and measuring queries. Rows are made in bulk beside the journal, from a seeded generator: much the same calls
-every time, but for their dates, which end now. What can be is the product's own: schema, hashes, envelopes, costs, sums. Every
-request can be put together again and has the hash it should, so `llmitm doctor --db` finds the file sound. Raw answers are there
-for the last few thousand calls, as retention would have left them. All calls have ended.
+every time, but for their dates, which end now. A quarter of them is made; the three quarters before have the same conversations
+at other times, under their own ids. What can be is the product's own: schema, hashes, envelopes, costs, sums. Every request can be
+put together again and has the hash it should, so `llmitm doctor --db` finds the file sound. Raw answers are there for the last
+few thousand calls, as retention would have left them. All calls have ended.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
-from intelligence.store import bodies
+from intelligence.store import bodies, rollups
 from intelligence.store.batch import INSERT_BODY
 from intelligence.store.migrations import open_database
 from intelligence.store.pricing import Prices
@@ -30,7 +31,8 @@ from tests.bench.talk import Talk, stream
 from tests.bench.workplaces import Workplace, workplaces
 
 DAY_MS = 86_400_000
-DAYS = 400
+QUARTERS = 4
+DAYS = 14 * 7  # of a quarter
 RAW_CALLS = 3_000
 BATCH = 20_000
 HOURS = (1, 1, 1, 1, 1, 1, 2, 4, 8, 12, 13, 12, 8, 11, 13, 13, 12, 9, 6, 4, 3, 3, 2, 1)
@@ -42,6 +44,25 @@ UNUSED = (
     "delete from envelope_parts where envelope not in (select id from envelopes)",
     "delete from messages where kind <> 'message' and id not in (select message from envelope_parts)",
 )
+EVENT = "insert into events (at, kind, message, data) values (?, 'config_reloaded', 'mitm.toml was read again', '{}')"
+# What a call of the last quarter has, so many calls and ms before: column, and where it is not the same, its SQL.
+MOVED = {
+    "seq": "seq - :calls",
+    "request": "request - :calls",
+    "last_request": "last_request - :calls",
+    "started_at": "started_at - :ms",
+    "last_at": "last_at - :ms",
+    "id": "printf('%08x-%04x', (started_at - :ms) >> 16, (started_at - :ms) & 65535) || substr(id, 14)",
+}
+COPIED = {
+    "requests": MOVED,
+    "responses": MOVED,
+    "costs": MOVED,
+    "contexts": MOVED,
+    "search_texts": MOVED | {"id": "id - 4 * :calls"},
+    "turns": MOVED | {"parent": "parent - :calls", "session": "session + :sessions"},
+    "sessions": MOVED | {"seq": "seq + :sessions", "parent": "parent + :sessions"},
+}
 TABLES = ("turns", "nodes", "messages", "requests", "sessions", "search_texts")
 
 
@@ -50,7 +71,7 @@ def schedule(rng: random.Random, calls: int, until_ms: int) -> list[tuple[int, i
     found: list[tuple[int, int]] = []
     session = 0
     while len(found) < calls:
-        day = until_ms // DAY_MS - DAYS + 1 + int(DAYS * rng.random() ** 0.7)
+        day = until_ms // DAY_MS - DAYS + 1 + int(DAYS * rng.random() ** 0.8)
         if (day + 4) % 7 in (0, 6) and rng.random() < 0.75:
             continue
         hour = rng.choices(range(24), HOURS)[0]
@@ -87,12 +108,44 @@ def envelopes(db: sqlite3.Connection, places: list[Workplace]) -> list[int]:
 
 
 def fill(db: sqlite3.Connection, calls: int, until_ms: int) -> None:
+    made = calls // QUARTERS
+    db.execute("begin")
+    times = last_quarter(db, made, (QUARTERS - 1) * made, until_ms)
+    (sessions,) = db.execute("select count(*) from sessions").fetchone()
+    for n in range(1, QUARTERS):
+        copy(
+            db, made * (QUARTERS - 1), {"calls": n * made, "ms": n * DAYS * DAY_MS, "sessions": n * sessions}
+        )
+        print(f"\r{(n + 1) * made:,} calls", end="", flush=True)
+    db.execute("update messages set first_request = max(first_request - ?, 1)", ((QUARTERS - 1) * made,))
+    for start in range(1, made * (QUARTERS - 1) + 1, BATCH):
+        rollups.add(db, range(start, min(start + BATCH, made * (QUARTERS - 1) + 1)))
+    for at in random.Random(2).sample(times, min(500, len(times))):
+        db.execute(EVENT, (at,))
+    for sql in UNUSED:
+        db.execute(sql)
+    db.execute("commit")
+
+
+def copy(db: sqlite3.Connection, after: int, moved: dict[str, int]) -> None:
+    """The calls after `after`, and their sessions, once more."""
+    for table, changed in COPIED.items():
+        columns = [row[1] for row in db.execute(f"pragma table_info({table})")]
+        values = [changed.get(column, column) for column in columns]
+        last = "request" if "request" in columns else "last_request" if table == "sessions" else "seq"
+        db.execute(
+            f"insert into {table} ({', '.join(columns)}) select {', '.join(values)} from {table} where {last} > :after",
+            moved | {"after": after},
+        )
+
+
+def last_quarter(db: sqlite3.Connection, calls: int, before: int, until_ms: int) -> list[int]:
+    """Make these calls, numbered from `before` on. Returns when they began."""
     rng = random.Random(1)
     talk = Talk(rng)
     places, weights = workplaces(rng)
     times = schedule(rng, calls, until_ms)
     left = Counter(session for _, session in times)
-    db.execute("begin")
     held = envelopes(db, places)
     agents = [n for n, place in enumerate(places) if place.agent]
     scripts = [n for n, place in enumerate(places) if not place.agent]
@@ -102,33 +155,33 @@ def fill(db: sqlite3.Connection, calls: int, until_ms: int) -> None:
     latest: dict[tuple[str, str], Conversation] = {}
     rows: dict[str, list[tuple]] = {}
     prices = Prices()
-    for seq, (at, session) in enumerate(times, 1):
+    unwritten: list[int] = []
+    for seq, (at, session) in enumerate(times, before + 1):
         conversation = going_on.get(session)
         if conversation is None:
             group = agents if left[session] > 8 or rng.random() < 0.3 else scripts
             place = rng.choices(group, chances[id(group)])[0]
             who = (places[place].user, places[place].client)
-            before = latest.get(who)
-            parent = before if before and places[place].agent and at - before.at < 300_000 else None
+            first = latest.get(who)
+            parent = first if first and places[place].agent and at - first.at < 300_000 else None
             conversation = Conversation(rng, talk, ids, places[place], held[place], parent)
             going_on[session] = latest[who] = conversation
         call = conversation.call(seq, at)
         for table, row in call.rows:
             rows.setdefault(table, []).append(row)
-        if calls - seq < RAW_CALLS and call.answer:
+        if before + calls - seq < RAW_CALLS and call.answer:
             rows.setdefault(INSERT_BODY, []).append(_raw(call, conversation.place.format))
         left[session] -= 1
         if not left[session]:
             rows.setdefault("sessions", []).append(going_on.pop(session).session_row())
-        if seq % BATCH == 0 or seq == calls:
+        unwritten.append(seq)
+        if len(unwritten) == BATCH or seq == before + calls:
             _write(db, rows)
-            settle(db, range(seq - (seq - 1) % BATCH, seq + 1), prices)
+            settle(db, unwritten, prices)
             db.execute("delete from to_read")
-            print(f"\r{seq:,} calls", end="", flush=True)
-    _events(db, rng, times)
-    for sql in UNUSED:
-        db.execute(sql)
-    db.execute("commit")
+            unwritten.clear()
+            print(f"\r{seq - before:,} calls", end="", flush=True)
+    return [at for at, _ in times]
 
 
 def _raw(call: Call, format: str) -> tuple:
@@ -151,13 +204,6 @@ def _write(db: sqlite3.Connection, rows: dict[str, list[tuple]]) -> None:
                 table if " " in table else f"insert into {table} ({columns}) values ({marks})", found
             )
         found.clear()
-
-
-def _events(db: sqlite3.Connection, rng: random.Random, times: list[tuple[int, int]]) -> None:
-    for at, _ in sorted(rng.sample(times, min(500, len(times)))):
-        message = rng.choice(("mitm.toml was read again", "api.example.com is passed through unseen"))
-        kind = "config_reloaded" if "toml" in message else "passthrough_learned"
-        db.execute("insert into events (at, kind, message, data) values (?, ?, ?, '{}')", (at, kind, message))
 
 
 def _without_indexes(db: sqlite3.Connection) -> Iterator[None]:
