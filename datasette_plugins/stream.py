@@ -2,7 +2,7 @@
 
 A page says what it wants: `calls=1`, rows that are new or changed, and ids of those that are gone from the record (event `calls`;
 its id is the feed's cursor, which a reconnecting browser sends back); `progress=1`, what is told of running calls, by id (event
-`progress`). All get `problems`, for the banner. Before everything but the first rows comes `begin`: the time here, the calls
+`progress`). All get `problems`, for the banner. Before the first rows comes `begin`: the time here, the calls
 that run, and how many came and went unseen since the cursor.
 
 A stream ends by itself after `STREAM_SECONDS`, and as soon as the dashboard stops: a browser then connects again, and
@@ -88,7 +88,6 @@ async def _begin(feed: Feed, viewer: Viewer, send: Send) -> None:
     await feed.look(LOOK_SECONDS)
     viewer.seen = feed.seen(viewer.cursor)
     missed = feed.missed(viewer.cursor)
-    await _calls(feed, viewer, send)
     begin = {"now": time.time_ns() // 1_000_000, "running": feed.running(), "missed": missed}
     await _event(send, "begin", json.dumps(begin))
 

@@ -7,6 +7,7 @@ import { format } from "./units.js";
 
 const AGE_MS = 500;
 const CALM_MS = 400;
+const BEGIN_MS = 200;
 
 // A new copy of what a <template> holds.
 export function blank(id) {
@@ -175,7 +176,7 @@ export function callRows({ drawn = () => {}, wanted = () => true } = {}) {
     begin({ now, running: ids }) {
       skew = Date.now() - now;
       running = new Set(ids);
-      soon();
+      setTimeout(soon, BEGIN_MS); // with the first rows, if some come
     },
     hold(on) {
       held = on;
