@@ -17,26 +17,20 @@ PROVIDER_RUN = "provider-run tool"
 COMPACTED = "compacted conversation"
 
 _THINKING = frozenset(["thinking", "reasoning", "reasoning.text"])
-_PROVIDER_RUN = frozenset(
-    [
-        "server_tool_use",
-        "mcp_tool_use",
-        "web_search_call",
-        "file_search_call",
-        "code_interpreter_call",
-        "image_generation_call",
-        "mcp_call",
-        "mcp_list_tools",
-        "mcp_approval_request",
-        "program",
-        "program_output",
-    ]
+_KINDS = {
+    "redacted_thinking": SIGNED,
+    "reasoning.encrypted": ENCRYPTED,
+} | dict.fromkeys(
+    """server_tool_use mcp_tool_use web_search_call file_search_call code_interpreter_call image_generation_call mcp_call
+    mcp_list_tools mcp_approval_request program program_output""".split(),
+    PROVIDER_RUN,
 )
 _CODE = ("executableCode", "executable_code", "codeExecutionResult", "code_execution_result")
 _ENCRYPTED = ("encrypted_content", "encrypted_index", "encrypted_stdout", "redactedContent")
 _SIGNATURES = ("thoughtSignature", "thought_signature")
 
-KEYS = frozenset(["type", "signature", "text", "extra_content", *_CODE, *_ENCRYPTED, *_SIGNATURES])
+_TELLING = frozenset(["signature", "extra_content", *_CODE, *_ENCRYPTED, *_SIGNATURES])
+KEYS = _TELLING | {"type", "text"}
 """The members that `guard` looks at."""
 
 DATA = frozenset(
@@ -49,15 +43,15 @@ def guard(part: Mapping[str, Any]) -> str | None:
     """Why nobody may edit this part or anything in it; None when anyone may."""
     kind = part.get("type")
     if isinstance(kind, str):
-        if kind == "redacted_thinking":
-            return SIGNED
-        if kind in _PROVIDER_RUN or kind.endswith("_tool_result"):
+        if kind in _KINDS:
+            return _KINDS[kind]
+        if kind.endswith("_tool_result"):
             return PROVIDER_RUN
-        if kind == "reasoning.encrypted":
-            return ENCRYPTED
         if kind.startswith("compaction") and kind != "compaction_trigger":
             return COMPACTED
-    elif any(part.get(key) for key in _CODE):
+    if _TELLING.isdisjoint(part):  # as of nearly all
+        return None
+    if not isinstance(kind, str) and any(part.get(key) for key in _CODE):
         return PROVIDER_RUN
     if part.get("signature") and (kind in _THINKING if isinstance(kind, str) else "text" in part):
         return SIGNED

@@ -13,6 +13,7 @@ from intelligence.wire.json_value import name, obj
 from intelligence.wire.place import MAX_DEPTH, RESULT, Said, Walk, step
 
 _THINKING = frozenset(["thinking", "reasoning", "redacted_thinking", "reasoning.text", "reasoning.summary"])
+_PLAIN = (None, "text", "input_text", "output_text")
 _CALLS = frozenset(["tool_use", "server_tool_use", "mcp_tool_use"])
 _ARGUMENTS = ("arguments", "input", "action", "operation", "queries", "code", "args", "parameters")
 _RESULTS = ("output", "outputs", "results", "result", "content", "error")
@@ -42,8 +43,11 @@ def content(walk: Walk, at: str, value: Any, said: Said, depth: int = 0) -> None
 
 
 def part(walk: Walk, at: str, value: dict[str, Any], said: Said, depth: int = 0) -> None:
-    said = said.but(guard(value))
     kind = value.get("type")
+    if len(value) == (1 if kind is None else 2) and kind in _PLAIN and isinstance(value.get("text"), str):
+        walk.add(f"{at}/text", value["text"], said)  # as nearly all parts are
+        return
+    said = said.but(guard(value))
     if not isinstance(kind, str):
         _keyed(walk, at, value, said, depth)
     elif kind in _THINKING:

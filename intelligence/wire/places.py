@@ -43,13 +43,8 @@ _SAID = (
     "input_text",
     "prediction",
 )
-_THOUGHTS = (
-    "reasoning_content",
-    "reasoning",
-    "thinking",
-    "tool_plan",
-    "reasoning_details",
-    "thinking_blocks",
+_THOUGHTS = frozenset(
+    ["reasoning_content", "reasoning", "thinking", "tool_plan", "reasoning_details", "thinking_blocks"]
 )
 _WRAPPERS = ("request", "generateContentRequest", "input", "session", "response", "converse")
 _HOLD = (*_SYSTEM, *_TURNS, *_SAID, "tools", "input")
@@ -132,7 +127,9 @@ def _turn(walk: Walk, at: str, turn: dict[str, Any], otherwise: Said) -> None:
         return
     said = _ROLES.get(role.lower(), USER) if isinstance(role, str) else otherwise
     said = said.but(guard(turn))
-    done = set(texts_of(walk, at, turn, _THOUGHTS, thinking(said)))
+    done: set[str] = set()
+    if not _THOUGHTS.isdisjoint(turn):
+        done |= texts_of(walk, at, turn, tuple(key for key in turn if key in _THOUGHTS), thinking(said))
     if said.role == "tool" and "tool_results" not in turn:
         result(walk, at, turn, said)
         return
