@@ -17,12 +17,15 @@ from intelligence.store.ids import id_text
 from tests.addons.cli.conftest import place_in
 from tests.addons.flows import START, of_exchange, save
 from tests.intelligence.wire import corpus
+from tests.intelligence.wire.test_corpus import parsed
 
 pytestmark = pytest.mark.skipif(not corpus.FILES, reason=f"no corpus in {corpus.FOLDER}")
 
-# Exchange id -> field -> why it may differ.
-_CACHED = {"cache_read_tokens": "Together's usage.cached_tokens; the corpus passes over it"}
-EXCEPTIONS = dict.fromkeys(("04ab5e616688", "33a70ae1bebe", "947b60f5a542", "9da46ee57200"), _CACHED)
+
+# The view has the names of the tools that were called, the table their arguments too.
+ROWS = """
+    select c.*, r.tool_calls as tools from calls c join requests q on q.id = c.id
+        left join responses r on r.request = q.seq order by c.started_at, c.id"""
 
 
 @pytest.fixture(scope="module")
@@ -38,7 +41,7 @@ def imported(tmp_path_factory: pytest.TempPathFactory) -> list[tuple[dict[str, A
     with closing(sqlite3.connect(place.data_dir / "traffic.db")) as db:
         db.row_factory = sqlite3.Row
         rows: dict[str, list[dict[str, Any]]] = {}
-        for row in db.execute("select * from calls order by started_at, id"):
+        for row in db.execute(ROWS):
             rows.setdefault(row["id"][:36], []).append(dict(row))
     report = json.loads(result.stdout)
     assert report["imported"] + report["other"] == len(exchanges) and not report["problems"]
@@ -53,6 +56,7 @@ def differences(exchange: dict[str, Any], row: dict[str, Any]) -> Iterator[tuple
         "finish_reason": expected["finish_reason"] and str(expected["finish_reason"]),
         **corpus.otel(exchange["format"], expected),
         "tool_calls": expected["tool_calls"],
+        "arguments": [parsed(arguments) for arguments in expected["tool_args"]],
         "text": expected["text_sha256"],
     }
     # Of embeddings and counting the corpus keeps the counts but not where they stood.
@@ -61,6 +65,7 @@ def differences(exchange: dict[str, Any], row: dict[str, Any]) -> Iterator[tuple
     found = row | {
         "usage_raw": json.loads(row["usage_raw"]) if row["usage_raw"] else None,
         "tool_calls": json.loads(row["tool_calls"] or "[]"),
+        "arguments": [parsed(call["arguments"]) for call in json.loads(row["tools"] or "[]")],
         "text": hashlib.sha256(row["text"].encode()).hexdigest()[:16] if row["text"] else None,
     }
     for field, value in wanted.items():
@@ -72,13 +77,15 @@ def socket_differences(
     exchange: dict[str, Any], rows: list[dict[str, Any]]
 ) -> Iterator[tuple[str, Any, Any]]:
     expected = exchange["expected"]
+    words = "".join(row["text"] or "" for row in rows)
     found = {
         "turns": len(rows),
         "usage_raw": [json.loads(row["usage_raw"]) for row in rows if row["usage_raw"]],
         "tool_calls": [name for row in rows for name in json.loads(row["tool_calls"] or "[]")],
         "finish_reason": rows[-1]["finish_reason"],
         "model": rows[0]["response_model"] or rows[0]["model"],
-        "text_prefix": "".join(row["text"] or "" for row in rows)[: len(expected["text_prefix"])],
+        "text_prefix": words[: len(expected["text_prefix"])],
+        "text_len": len(words),
     }
     for field, value in found.items():
         if value != expected[field]:
@@ -90,16 +97,15 @@ def test_every_exchange_reads_from_calls_as_expected(imported):
     for exchange, rows in imported:
         if not rows or exchange["format"] == "other":
             continue  # nothing is expected of "other"
-        known = EXCEPTIONS.get(exchange["id"], {})
         socket = exchange["framing"] == "websocket"
         found = socket_differences(exchange, rows) if socket else differences(exchange, rows[0])
         wrong += [
             f"{exchange['id']} {exchange['format']} {exchange['framing']} {field}: {got!r} != {value!r}"
             for field, got, value in found
-            if field not in known
+            if field != corpus.EXCEPTIONS.get(exchange["id"])
         ]
     assert not wrong, "\n".join(wrong)
-    assert len(EXCEPTIONS) <= 5
+    assert len(corpus.EXCEPTIONS) <= 5
 
 
 def test_the_model_asked_for(imported):
@@ -114,4 +120,4 @@ def test_the_model_asked_for(imported):
 
 def test_only_what_is_no_llm_call_is_left_out(imported):
     assert {exchange["format"] for exchange, rows in imported if not rows} <= {"other"}
-    assert sum(bool(rows) for _, rows in imported) > 400
+    assert len(imported) >= 480

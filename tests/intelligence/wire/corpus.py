@@ -11,6 +11,11 @@ from intelligence.wire.registry import Registry, Target
 FOLDER = Path(os.environ.get("LLMITM_CORPUS", Path(__file__).parents[4] / "shared" / "corpus"))
 FILES = sorted(path.name for path in FOLDER.glob("*.jsonl"))
 REGISTRY = Registry()
+# Exchange id -> the one field in which `expected` is wrong: it takes no count of cached tokens from Together's answers, which
+# state it (`usage.cached_tokens`). That the provider's SDK reads it too is shown in test_sdk_agreement.py.
+EXCEPTIONS = dict.fromkeys(
+    ("04ab5e616688", "33a70ae1bebe", "947b60f5a542", "9da46ee57200"), "cache_read_tokens"
+)
 
 
 def exchanges(file: str) -> list[dict[str, Any]]:

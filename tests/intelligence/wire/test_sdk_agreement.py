@@ -3,6 +3,9 @@
 The recorded bytes go into the SDK through a transport of its own HTTP client, cut into small pieces; what its accumulator
 has put together at the end is compared. A stream the SDK refuses (a provider that only resembles it, an error, a stream
 broken off) is counted, and the least number that must have been compared is stated, so that the test cannot pass on nothing.
+
+Where we differ from the corpus itself, the SDK has the last word. Together's own is no dependency; it is asked where it is there:
+`uv run --with together pytest tests/intelligence/wire/test_sdk_agreement.py`.
 """
 
 import json
@@ -219,3 +222,31 @@ def test_agreement(sdk, capsys):
         print(f"\n{sdk}: {compared} streams compared, {len(refused)} refused by the SDK")
     assert not wrong, "\n".join(wrong)
     assert compared >= least, "\n".join(refused)
+
+
+def usage_of(client: Any, exchange: dict[str, Any]) -> Any:
+    streamed = exchange["framing"] == "sse"
+    answer = client.chat.completions.create(
+        model="m", messages=[{"role": "user", "content": "hi"}], stream=streamed
+    )
+    return [chunk.usage for chunk in answer if chunk.usage][-1] if streamed else answer.usage
+
+
+@pytest.mark.parametrize("sdk", ["openai", "together"])
+@pytest.mark.parametrize("exchange_id", corpus.EXCEPTIONS)
+def test_exceptions_are_so_by_the_sdk(sdk, exchange_id):
+    (exchange,) = (e for file in corpus.FILES for e in corpus.exchanges(file) if e["id"] == exchange_id)
+    recorded = _Recorded(exchange)
+    if sdk == "together":
+        together = pytest.importorskip("together", reason="run with `uv run --with together`")
+        client = together.Together(
+            api_key="k", base_url="http://provider/v1", max_retries=0, http_client=recorded.client(httpx)
+        )
+    else:
+        client = openai_client(recorded)
+    usage = usage_of(client, exchange)
+    target = corpus.target_of(exchange)
+    assert target is not None
+    assert exchange["expected"]["cache_read_tokens"] is None
+    assert usage.cached_tokens == read(exchange, target).cache_read_tokens == 0
+    assert usage.prompt_tokens == exchange["expected"]["input_tokens"]
