@@ -1,8 +1,8 @@
 """`python -m tests.bench.million [--calls N] FOLDER`: a `data/traffic.db` as a year of traffic would leave it, in minutes.
 
 For looking at pages and measuring queries. Rows are made in bulk beside the journal, from a seeded generator: much the same calls
-every time, but for their dates, which end now. A quarter of them is made; the three quarters before have the same conversations
-at other times, under their own ids. What can be is the product's own: schema, hashes, envelopes, costs, sums. Every request can be
+every time, but for their dates, which end now. A tenth of them is made; the nine tenths before have the same conversations at
+other times, under their own ids. What can be is the product's own: schema, hashes, envelopes, costs, sums. Every request can be
 put together again and has the hash it should, so `llmitm doctor --db` finds the file sound. Raw answers are there for the last
 few thousand calls, as retention would have left them. All calls have ended.
 """
@@ -31,8 +31,8 @@ from tests.bench.talk import Talk, stream
 from tests.bench.workplaces import Workplace, workplaces
 
 DAY_MS = 86_400_000
-QUARTERS = 4
-DAYS = 14 * 7  # of a quarter
+PARTS = 10
+DAYS = 6 * 7  # of a part
 RAW_CALLS = 3_000
 BATCH = 20_000
 HOURS = (1, 1, 1, 1, 1, 1, 2, 4, 8, 12, 13, 12, 8, 11, 13, 13, 12, 9, 6, 4, 3, 3, 2, 1)
@@ -45,7 +45,7 @@ UNUSED = (
     "delete from messages where kind <> 'message' and id not in (select message from envelope_parts)",
 )
 EVENT = "insert into events (at, kind, message, data) values (?, 'config_reloaded', 'mitm.toml was read again', '{}')"
-# What a call of the last quarter has, so many calls and ms before: column, and where it is not the same, its SQL.
+# What a call of the last part has, so many calls and ms before: column, and where it is not the same, its SQL.
 MOVED = {
     "seq": "seq - :calls",
     "request": "request - :calls",
@@ -108,18 +108,16 @@ def envelopes(db: sqlite3.Connection, places: list[Workplace]) -> list[int]:
 
 
 def fill(db: sqlite3.Connection, calls: int, until_ms: int) -> None:
-    made = calls // QUARTERS
+    made = calls // PARTS
     db.execute("begin")
-    times = last_quarter(db, made, (QUARTERS - 1) * made, until_ms)
+    times = last_part(db, made, (PARTS - 1) * made, until_ms)
     (sessions,) = db.execute("select count(*) from sessions").fetchone()
-    for n in range(1, QUARTERS):
-        copy(
-            db, made * (QUARTERS - 1), {"calls": n * made, "ms": n * DAYS * DAY_MS, "sessions": n * sessions}
-        )
+    for n in range(1, PARTS):
+        copy(db, made * (PARTS - 1), {"calls": n * made, "ms": n * DAYS * DAY_MS, "sessions": n * sessions})
         print(f"\r{(n + 1) * made:,} calls", end="", flush=True)
-    db.execute("update messages set first_request = max(first_request - ?, 1)", ((QUARTERS - 1) * made,))
-    for start in range(1, made * (QUARTERS - 1) + 1, BATCH):
-        rollups.add(db, range(start, min(start + BATCH, made * (QUARTERS - 1) + 1)))
+    db.execute("update messages set first_request = max(first_request - ?, 1)", ((PARTS - 1) * made,))
+    for start in range(1, made * (PARTS - 1) + 1, BATCH):
+        rollups.add(db, range(start, min(start + BATCH, made * (PARTS - 1) + 1)))
     for at in random.Random(2).sample(times, min(500, len(times))):
         db.execute(EVENT, (at,))
     for sql in UNUSED:
@@ -139,7 +137,7 @@ def copy(db: sqlite3.Connection, after: int, moved: dict[str, int]) -> None:
         )
 
 
-def last_quarter(db: sqlite3.Connection, calls: int, before: int, until_ms: int) -> list[int]:
+def last_part(db: sqlite3.Connection, calls: int, before: int, until_ms: int) -> list[int]:
     """Make these calls, numbered from `before` on. Returns when they began."""
     rng = random.Random(1)
     talk = Talk(rng)
