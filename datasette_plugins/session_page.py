@@ -1,6 +1,6 @@
 """`/-/sessions/<id>`: one session, as a conversation: its turns with their forks, what each cost, and how its context grew.
 
-Turns come in pages of `PAGE`; `?turn=<number>` gives the page on which that one is.
+Turns come in pages of `PAGE`; `?turn=<number>`, or `?call=<id>`, gives the page on which that one is.
 """
 
 from __future__ import annotations
@@ -58,10 +58,8 @@ class Row:
 
 @page
 async def session(datasette: Datasette, request: Request) -> Response:
-    asked = number(request.args.get("turn"))
-
     def reader(db: sqlite3.Connection, found: Session) -> list[Said]:
-        return session_words.read(db, found.turns, shown(found, asked))
+        return session_words.read(db, found.turns, shown(found, wanted(request, found)))
 
     found, said = await read(datasette, request, reader)
     # Reading Markdown takes its time; the event loop has others to serve.
@@ -71,7 +69,7 @@ async def session(datasette: Datasette, request: Request) -> Response:
     context = head(datasette, found, "conversation") | {
         "rows": rows,
         "charts": session_charts.charts(found.turns),
-        "wanted": asked,
+        "wanted": wanted(request, found),
         "first": first,
         "last": last,
         "whole": whole,
@@ -124,8 +122,12 @@ def head(datasette: Datasette, found: Session, place: str) -> dict[str, Any]:
     }
 
 
-def number(text: str | None) -> int | None:
-    return int(text) if text and text.isdecimal() and len(text) < 9 else None
+def wanted(request: Request, found: Session) -> int | None:
+    """The number of the turn that the address asks for."""
+    if call := request.args.get("call"):
+        return next((turn.number for turn in found.turns if turn.id == call), None)
+    text = request.args.get("turn") or ""
+    return int(text) if text.isdecimal() and len(text) < 9 else None
 
 
 def shown(found: Session, asked: int | None) -> list[Turn]:

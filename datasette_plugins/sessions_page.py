@@ -16,6 +16,9 @@ from datasette_plugins.access import page
 if TYPE_CHECKING:
     from datasette.app import Datasette
 
+# Characters of a folder that there is room for.
+PLACE = 24
+
 
 @page
 async def sessions(datasette: Datasette, request: Request) -> Response:
@@ -46,6 +49,7 @@ def row(one: Mapping[str, Any]) -> dict[str, Any]:
     """A session as display strings; `id`, `last_at` and `parent_id` are for the page's own use."""
     running = bool(one["pending"])
     errors = one["errors"]
+    place = one["working_folder"] or one["repository"] or ""
     missing = "…" if running else units.UNKNOWN
     return {
         "id": one["id"],
@@ -55,7 +59,8 @@ def row(one: Mapping[str, Any]) -> dict[str, Any]:
         "client": one["client"] or "unknown client",
         "version": one["client_version"] or "",
         "user": one["user"] or "",
-        "place": one["working_folder"] or one["repository"] or "",
+        "place": place,
+        "place_end": place if len(place) <= PLACE else f"…/{'/'.join(place.split('/')[-2:])}",
         "calls": units.count(one["requests"]),
         "errors": "" if not errors else units.count(errors),
         "running": running,

@@ -39,6 +39,8 @@ async def test_pages_of_turns(site: Site, db: sqlite3.Connection, monkeypatch: p
     assert await numbers("") == ["1", "2"]
     assert await numbers("?turn=3") == await numbers("?turn=4") == ["3", "4"]
     assert await numbers("?turn=5") == await numbers("?turn=99999") == ["5"]
+    assert await numbers(f"?call={ids[3]}") == ["3", "4"]
+    assert await numbers("?call=unknown") == ["1", "2"]
     assert await numbers("?turn=0") == await numbers("?turn=x") == ["1", "2"]
     page = (await site.get(f"/-/sessions/{ids[0]}?turn=4")).text
     assert "Turns 3–4 of 5" in page and "?turn=1" in page and "?turn=5" in page
@@ -67,6 +69,11 @@ async def test_sub_agents_lead_to_one_another(site: Site, db: sqlite3.Connection
     assert f'href="/-/sessions/{child}"' in (await site.get(f"/-/sessions/{parent}")).text
     assert f'sub-agent of <a href="/-/sessions/{parent}"' in (await site.get(f"/-/sessions/{child}")).text
     assert "sub-agent</span>" in (await site.get("/-/sessions")).text
+
+
+async def test_a_call_leads_to_its_turn(site: Site, db: sqlite3.Connection) -> None:
+    ids = coding(Talk(db), 3)
+    assert f'href="/-/sessions/{ids[0]}?call={ids[2]}"' in (await site.get(f"/-/calls/{ids[2]}")).text
 
 
 async def test_no_such_session(site: Site, db: sqlite3.Connection) -> None:

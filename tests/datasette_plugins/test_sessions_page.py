@@ -35,6 +35,16 @@ async def test_a_row_says_what_the_session_was(site: Site, db: sqlite3.Connectio
         assert words in page
 
 
+async def test_of_a_long_folder_the_end(site: Site, db: sqlite3.Connection) -> None:
+    talk = Talk(db)
+    for n, folder in enumerate(("/home/me/short", "/home/someone/with/a/long/way/to/project")):
+        first = talk.say([user(f"question {n}")])
+        db.execute("update sessions set working_folder = ? where id = ?", (folder, first))
+    page = (await site.get("/-/sessions")).text
+    assert ">/home/me/short<" in page and ">…/to/project<" in page
+    assert 'title="/home/someone/with/a/long/way/to/project"' in page
+
+
 async def test_the_filter_stays_in_the_address(site: Site, db: sqlite3.Connection, monkeypatch) -> None:
     monkeypatch.setattr(session_list, "PAGE", 1)
     talk = Talk(db)
