@@ -33,6 +33,7 @@ SPANS = {"1h": "the last hour", "24h": "24 hours", "7d": "7 days", "30d": "30 da
 # Of forms: the filters that are written into the box.
 CHOSEN = (*NAMES, "role", "state", "tool", "session", "since", "until")
 LEAST_AND_MOST = ("cost", "tokens")
+FIELDS = (*CHOSEN, *(f"{end}_{name}" for name in LEAST_AND_MOST for end in ("min", "max")))
 # What is shown before anything is asked.
 FILTERS = (
     ("model:gpt-5", "asked for; a part of a name will do, and a list: model:gpt-5,o3"),
@@ -56,8 +57,10 @@ UNREAD = "select count(*) from (select 1 from to_read limit 1001)"
 async def search(datasette: Datasette, request: Request) -> Response:
     if request.method == "POST":
         return await _change(datasette, request)
-    if chosen := _chosen(request):
-        text = " ".join(filter(None, [request.args.get("q") or "", *chosen]))
+    if any(
+        name in request.args for name in FIELDS
+    ):  # also empty ones: the address is to hold nothing but the search
+        text = " ".join(filter(None, [request.args.get("q") or "", *_chosen(request)]))
         return Response.redirect(_address(datasette, text, _sort(request.args.get("sort"))), status=303)
     return await _page(datasette, request, request.args.get("q") or "", request.args.get("sort"))
 

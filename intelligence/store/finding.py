@@ -84,17 +84,18 @@ def find(
     ids, total, reached = _scan(db, plan, min(top, plan.highest), wanted, until)
     whole = reached is None
     if ranked and match:
-        return _ranked(db, query, ids, total, whole, top, offset, limit)
+        return _ranked(db, query, plan, ids, total, whole, top, offset, limit)
     more = str(ids[limit - 1]) if len(ids) > limit else None if whole else str(reached)
     back_to = None
     if reached is not None and len(ids) <= limit:
         back_to = _when(db, reached)
-    return Found(_shown(db, ids[:limit], match, plan), total, whole, more, back_to)
+    return Found(_shown(db, ids[:limit], plan), total, whole, more, back_to)
 
 
 def _ranked(
     db: sqlite3.Connection,
     query: Query,
+    plan: Plan,
     ids: list[int],
     total: int,
     whole: bool,
@@ -109,8 +110,7 @@ def _ranked(
     # The next page weighs the same texts, whatever has come since.
     newest = top if top < 2**62 else (max(ids) + 1 if ids else 0)
     more = f"{newest}.{offset + limit}" if len(best) > offset + limit else None
-    plan = Plan(FOUND, {"match": query.match()})
-    return Found(_shown(db, page, query.match(), plan), total, whole, more)
+    return Found(_shown(db, page, plan), total, whole, more)
 
 
 def _cursor(before: str | None) -> tuple[int, int]:
@@ -139,6 +139,7 @@ def _scan(
         newest = db.execute("select max(seq) from requests").fetchone()[0]
         top = len(ROLES) * ((newest or 0) + 1)
     while top > plan.lowest:
+        began = time.monotonic()
         low = max(top - step, plan.lowest)
         found = _step(db, plan, low, top, None)
         cut = len(found) > MOST
@@ -146,10 +147,12 @@ def _scan(
         total += len(found)
         ids += found[: max(wanted - len(ids), 0)]
         top = found[-1] if cut else low
-        if top > plan.lowest and ((len(ids) >= wanted and total > COUNTED) or time.monotonic() > until):
+        now = time.monotonic()
+        if top > plan.lowest and ((len(ids) >= wanted and total > COUNTED) or now > until):
             return ids, total, top
-        if len(found) < MOST // 4:
-            step = min(step * 2, WIDEST)
+        wider = step * 2 if len(found) < MOST // 4 else step
+        # As wide as there is time for, if it goes on as it did.
+        step = max(min(wider, WIDEST, int(step * (until - now) / max(now - began, 1e-6))), STEP // 8, 1)
     return ids, total, None
 
 
@@ -186,14 +189,18 @@ def _when(db: sqlite3.Connection, id_: int) -> int | None:
     return None if found is None else int(found[0])
 
 
-def _shown(db: sqlite3.Connection, ids: Iterable[int], match: Any, plan: Plan) -> list[dict[str, Any]]:
-    rows = []
+def _shown(db: sqlite3.Connection, ids: Iterable[int], plan: Plan) -> list[dict[str, Any]]:
+    rows, match = [], plan.values.get("match")
     for id_ in ids:
         seq, role = divmod(id_, len(ROLES))
         cursor = db.execute(SHOWN, {"seq": seq})
         if (values := cursor.fetchone()) is None:  # deleted since it was found
             continue
         found = dict(zip([c[0] for c in cursor.description], values, strict=True))
+        if "assistant" not in plan.may_see:
+            found["text"] = found["tool_calls"] = None
+        if "user" not in plan.may_see:
+            found["session_title"] = None
         text = None
         if plan.source is not CALLS:
             text = db.execute(

@@ -50,6 +50,7 @@ class Plan:
     lowest: int = 0
     highest: int = 2**62
     nothing: bool = False
+    may_see: frozenset[str] = frozenset(ROLES)
     problems: list[str] = field(default_factory=list)
 
 
@@ -60,7 +61,7 @@ def plan_of(db: sqlite3.Connection, query: Query, may_see: frozenset[str]) -> Pl
     for term in asked:
         roles = roles - set(term.values) if term.excluded else roles & set(term.values)
     source = FOUND if match else TEXTS if asked else CALLS
-    plan = Plan(source, {"match": match} if match else {})
+    plan = Plan(source, {"match": match} if match else {}, may_see=may_see)
     plan.nothing = not query.terms or not roles or bool(query.errors)
     if plan.nothing:
         return plan
