@@ -13,7 +13,18 @@ from typing import TYPE_CHECKING, Any
 
 from datasette.utils.asgi import NotFound, Request, Response
 
-from datasette_plugins import calls, compare, conversation, copies, dashboard, record, units, usage, waterfall
+from datasette_plugins import (
+    calls,
+    compare,
+    conversation,
+    copies,
+    dashboard,
+    governed,
+    record,
+    units,
+    usage,
+    waterfall,
+)
 from datasette_plugins.access import page
 from datasette_plugins.guard import RAW_CSP
 from datasette_plugins.profile import Profile, profile
@@ -32,7 +43,7 @@ RAW_EXCERPT = 20_000
 @page
 async def call(datasette: Datasette, request: Request) -> Response:
     as_written = request.args.get("view") == "written"
-    found, asked, changes, costs = await _read(datasette, request, _whole)
+    found, asked, changes, costs, policy = await _read(datasette, request, _whole)
     # Reading Markdown takes its time; the event loop has others to serve.
     context = await asyncio.to_thread(_context, found, asked, changes, as_written=as_written)
     context |= {
@@ -40,6 +51,7 @@ async def call(datasette: Datasette, request: Request) -> Response:
         "calls_path": datasette.urls.path("/-/calls/"),
         "as_written": as_written,
         "costs": costs,
+        "policy": policy,
     }
     return Response.html(await datasette.render_template("llmitm_call.html", context, request=request))
 
@@ -68,14 +80,20 @@ async def copy(datasette: Datasette, request: Request) -> Response:
 
 def _whole(
     db: sqlite3.Connection, call_id: str
-) -> tuple[record.Record, Asked, compare.Changes | None, usage.Costs | None] | None:
+) -> tuple[record.Record, Asked, compare.Changes | None, usage.Costs | None, governed.Governed] | None:
     found = record.read(db, call_id)
     if found is None:
         return None
     row = found.row
     row["first_byte_ms"] = waterfall.first_byte_ms(db, row["seq"])
     asked = read_request(row["format"] or "", row["operation"] or "", row["path"] or "", found.request_body)
-    return found, asked, compare.with_previous(db, row, asked), usage.read(db, row)
+    return (
+        found,
+        asked,
+        compare.with_previous(db, row, asked),
+        usage.read(db, row),
+        governed.read(db, row["seq"]),
+    )
 
 
 async def _read(datasette: Datasette, request: Request, reader: Any) -> Any:

@@ -156,3 +156,28 @@ async def test_nothing_is_cached(site: Site, db: sqlite3.Connection) -> None:
     call_id = records.add_call(db)
     for path in ("/", f"/-/calls/{call_id}", f"/-/calls/{call_id}/request", "/traffic/calls.json"):
         assert "no-store" in (await site.get(path)).headers["cache-control"], path
+
+
+async def test_policy_has_its_place(site: Site, db: sqlite3.Connection) -> None:
+    call_id = records.add_call(db)
+    assert 'id="policy-title"' not in (await site.get(f"/-/calls/{call_id}")).text, "nothing to tell"
+    (seq,) = db.execute("select seq from requests where id = ?", (call_id,)).fetchone()
+    db.execute(
+        "insert into decisions (request, at, direction, rule, action, mode, acted, reason, policy)"
+        " values (?, 1, 'request', 'keys-stay', 'redact', 'enforce', 1, 'a key of <b>AWS</b>', 'v1')",
+        (seq,),
+    )
+    db.execute(
+        "insert into rewrites (request, at, direction, rule, reason, pointer, before, after)"
+        " values (?, 1, 'request', 'keys-stay', 'redacted', '/messages/0', null, '<SECRET_1>')",
+        (seq,),
+    )
+    db.executemany(
+        "insert into detections (request, at, direction, kind, type, score, pointer, start, end, source, digest)"
+        " values (?, 1, 'request', 'secret', 'aws_key', 0.98, '/messages/0', ?, 9, 'user', 'd')",
+        [(seq, 1), (seq, 5)],
+    )
+    page = (await site.get(f"/-/calls/{call_id}")).text
+    assert "<b>redact</b>" in page and "a key of &lt;b&gt;AWS&lt;/b&gt;" in page
+    assert "What stood there is not kept." in page and "+ &lt;SECRET_1&gt;" in page
+    assert "2 times" in page and "score 0.98" in page
