@@ -2,13 +2,14 @@ import json
 from contextlib import closing
 
 import pytest
+import sqlite_utils
 from hypothesis import given
 from hypothesis import strategies as st
 
 from intelligence.store import search
 from intelligence.store.drain import Drain
 from intelligence.store.journal_writer import JournalWriter
-from intelligence.store.migrations import open_database
+from intelligence.store.migrations import migrations, open_database
 from intelligence.store.pricing import Prices
 from intelligence.store.reading import backlog, read_some
 from intelligence.store.search import CLOSE, OPEN, TEXT_CHARS, find, match
@@ -159,3 +160,31 @@ def test_the_queue_is_the_backlog(tmp_path):
         assert read_some(db, Prices(), seconds=0) == 1
         assert read_some(db, Prices()) == 2 and read_some(db, Prices()) == 0
         assert backlog(db) == 0 and len(find(db, "otter")) == 5
+
+
+def test_texts_of_before_roles_were_told_apart_are_read_again():
+    db = sqlite_utils.Database(memory=True)
+    migrations.apply(db, stop_before="m040_search")
+    for seq, (state, pruned) in enumerate(
+        [("complete", None), ("pending", None), ("error", "content"), ("error", "raw")], 1
+    ):
+        db.execute(
+            "insert into requests (seq, id, run, state, started_at, websocket, body_redacted, truncated, pruned)"
+            " values (?, ?, 'r', ?, 0, 0, 0, 0, ?)",
+            (seq, f"call-{seq}", state, pruned),
+        )
+    db.execute("insert into search_texts values (2, 1, 'prompt', 'the heron')")
+    db.execute("insert into to_read values (4, 0)")
+    migrations.apply(db)
+    assert db.execute("select request, settled from to_read order by 1").fetchall() == [(1, 1), (4, 0)]
+    assert db.execute(
+        "select count(*) from search_texts_fts where search_texts_fts match 'heron'"
+    ).fetchone() == (0,)
+    db.execute("insert into search_texts values (5, 1, 'user', 'the heron')")
+    assert db.execute(
+        "select rowid from search_texts_fts where search_texts_fts match 'heron'"
+    ).fetchall() == [(5,)]
+    db.execute("delete from search_texts")
+    assert (
+        db.execute("select rowid from search_texts_fts where search_texts_fts match 'heron'").fetchall() == []
+    )
