@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from heapq import heappop, heappush
 
 from datasette_plugins.session_record import Turn
 
@@ -38,24 +39,30 @@ class _Branch:
 
 
 def layout(turns: Sequence[Turn]) -> list[list[Cell]]:
-    """Of each turn its row of cells; all rows are equally long."""
+    """Of each turn its row of cells; all rows are equally long. Takes time in proportion to the turns, however they fork."""
     branches, of_row = _branches(turns)
     _place(branches)
     width = 1 + max((branch.lane for branch in branches), default=0)
-    grid = [[[False] * 4 for _ in range(width)] for _ in turns]
+    # How many branches go on below a row, in each lane: told by where they begin and end, as many may share a lane.
+    changes = [[0] * (len(turns) + 1) for _ in range(width)]
+    across: dict[int, set[int]] = {}
     for branch in branches:
-        for row in range(branch.begins, branch.last + 1):
-            cell = grid[row][branch.lane]
-            cell[0] |= row > branch.begins
-            cell[1] |= row < branch.last
+        changes[branch.lane][branch.begins] += 1
+        changes[branch.lane][branch.last] -= 1
         if branch.fork is not None:
             start = branches[of_row[branch.fork]].lane
-            for lane in range(min(start, branch.lane), max(start, branch.lane) + 1):
-                if lane != start:
-                    grid[branch.fork][lane][3] = True
-    for row, branch_number in enumerate(of_row):
-        grid[row][branches[branch_number].lane][2] = True
-    return [[Cell(*cell) for cell in row] for row in grid]
+            between = range(min(start, branch.lane), max(start, branch.lane) + 1)
+            across.setdefault(branch.fork, set()).update(lane for lane in between if lane != start)
+    rows = []
+    above = [0] * width
+    for row, number in enumerate(of_row):
+        below = [above[lane] + changes[lane][row] for lane in range(width)]
+        dot, crossed = branches[number].lane, across.get(row, ())
+        rows.append(
+            [Cell(above[lane] > 0, below[lane] > 0, lane == dot, lane in crossed) for lane in range(width)]
+        )
+        above = below
+    return rows
 
 
 def _branches(turns: Sequence[Turn]) -> tuple[list[_Branch], list[int]]:
@@ -78,10 +85,15 @@ def _branches(turns: Sequence[Turn]) -> tuple[list[_Branch], list[int]]:
 
 def _place(branches: Sequence[_Branch]) -> None:
     """Each in the first lane in which nothing is drawn while it lasts."""
-    free_from: list[int] = []  # of each lane, the first row in which it is free
+    free: list[int] = []
+    taken: list[tuple[int, int]] = []  # until which row, lane
+    lanes = 0
     for branch in sorted(branches, key=lambda b: (b.begins, b.first)):
-        lane = next((n for n, row in enumerate(free_from) if row <= branch.begins), len(free_from))
-        if lane == len(free_from):
-            free_from.append(0)
-        free_from[lane] = branch.last + 1
+        while taken and taken[0][0] < branch.begins:
+            heappush(free, heappop(taken)[1])
+        if not free:
+            heappush(free, lanes)
+            lanes += 1
+        lane = heappop(free)
+        heappush(taken, (branch.last, lane))
         branch.lane = min(lane, MOST_LANES - 1)

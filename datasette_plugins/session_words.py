@@ -25,6 +25,8 @@ LONGEST = {"text": 6_000, "thinking": 3_000, "tool_call": 3_000, "tool_result": 
 BUDGET = 240_000
 # What is still shown of a text when the budget is spent.
 SHORTEST = 160
+# Turns that go on from the same one, in which the results of its calls are looked for.
+MOST_CHILDREN = 8
 SHORT_ARGUMENTS = 200
 MOST_LINES = 5
 MARKDOWN = Budget(characters=60_000, seconds=0.06)
@@ -147,8 +149,15 @@ def read(db: sqlite3.Connection, turns: Sequence[Turn], shown: Sequence[Turn]) -
     for turn in shown:
         found = answer(db, turn)
         calls = found.tool_calls if found else []
-        nexts = [(child, added_by(child)) for child in children.get(turn.seq, [])] if calls else []
-        said.append(Said(turn, added_by(turn), found, results(turn, calls, nexts)))
+        nexts = children.get(turn.seq, [])[:MOST_CHILDREN] if calls else []
+        said.append(
+            Said(
+                turn,
+                added_by(turn),
+                found,
+                results(turn, calls, [(child, added_by(child)) for child in nexts]),
+            )
+        )
     return said
 
 

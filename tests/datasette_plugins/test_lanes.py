@@ -55,6 +55,13 @@ def test_a_turn_whose_parent_is_not_there_begins_a_line() -> None:
     assert layout([]) == []
 
 
+def test_thousands_of_branches_from_one_turn() -> None:
+    turns = [turn(1, None, "start"), *(turn(n, 1, "edit") for n in range(2, 5_001))]
+    grid = layout(turns)
+    assert len(grid) == 5_000 and len(grid[0]) == MOST_LANES
+    assert [cell.dot for cell in grid[-1]].index(True) == MOST_LANES - 1
+
+
 @given(
     st.lists(st.tuples(st.integers(0, 30), st.sampled_from(["continue", "edit", "subagent"])), max_size=40)
 )

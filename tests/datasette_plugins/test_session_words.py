@@ -3,6 +3,8 @@ from __future__ import annotations
 import sqlite3
 from pathlib import Path
 
+import pytest
+
 from datasette_plugins import session_record, session_words
 from datasette_plugins.session_words import Words
 from datasette_plugins.traffic import connect
@@ -67,19 +69,33 @@ def test_calls_without_ids_get_results_by_name(db: sqlite3.Connection, data_dir:
     assert [b.results[0].text for b in words[0].answer] == ['{\n  "out": "ls"\n}', '{\n  "out": "cat"\n}']
 
 
-def test_long_texts_are_cut_and_a_page_has_a_budget(db: sqlite3.Connection, data_dir: Path) -> None:
+def test_long_texts_are_cut_and_a_page_has_a_budget(
+    db: sqlite3.Connection, data_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(session_words, "BUDGET", 40_000)
     talk = Talk(db)
-    messages = [user("q" * 50_000)]
-    first = talk.say(messages, "a" * 50_000)
-    for n in range(40):
-        messages = [*messages, assistant("a" * 50_000), user(f"{n} " + "q" * 50_000)]
-        talk.say(messages, "a" * 50_000)
+    messages = [user("q" * 9_000)]
+    first = talk.say(messages, "a" * 9_000)
+    for n in range(7):
+        messages = [*messages, assistant("a" * 9_000), user(f"{n} " + "q" * 9_000)]
+        talk.say(messages, "a" * 9_000)
     words = said(data_dir, first)
-    assert len(words[0].asked[0].text) == session_words.LONGEST["text"]
-    assert words[0].asked[0].missing == 50_000 - session_words.LONGEST["text"]
+    longest = session_words.LONGEST["text"]
+    assert len(words[0].asked[0].text) == longest and words[0].asked[0].missing == 9_000 - longest
     shown = sum(len(b.text) for w in words for b in [*w.asked, *w.answer])
-    assert shown <= session_words.BUDGET + 82 * session_words.SHORTEST
-    assert all(w.asked[0].text for w in words)
+    assert shown <= 40_000 + 16 * session_words.SHORTEST
+    assert all(len(w.asked[0].text) >= session_words.SHORTEST for w in words)
+
+
+def test_of_many_branches_the_first_bring_results(db: sqlite3.Connection, data_dir: Path) -> None:
+    talk = Talk(db)
+    calls = [call("c", "Read", path="a")]
+    first = talk.say([user("q")], "", calls)
+    for n in range(session_words.MOST_CHILDREN + 3):
+        talk.say([user("q"), assistant("", calls), result("c", f"result {n}")], f"answer {n}")
+    words = said(data_dir, first)
+    assert [r.text for r in words[0].answer[0].results] == ["result 0"]
+    assert [b.text for b in words[-1].asked] == [f"result {session_words.MOST_CHILDREN + 2}"]
 
 
 def test_a_failed_call_and_one_that_runs(db: sqlite3.Connection, data_dir: Path) -> None:
