@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from itertools import pairwise
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from datasette_plugins.lanes import MOST_LANES, layout
@@ -62,6 +62,7 @@ def test_thousands_of_branches_from_one_turn() -> None:
     assert [cell.dot for cell in grid[-1]].index(True) == MOST_LANES - 1
 
 
+@settings(max_examples=60, deadline=None)
 @given(
     st.lists(st.tuples(st.integers(0, 30), st.sampled_from(["continue", "edit", "subagent"])), max_size=40)
 )

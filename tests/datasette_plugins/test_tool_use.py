@@ -5,7 +5,7 @@ import sqlite3
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from datasette_plugins import session_record, tool_use
@@ -43,6 +43,7 @@ def test_a_patch_that_is_no_json() -> None:
     assert list(tool_use.things_in(PATCH)) == [("file", "src/a.py"), ("file", "src/b.py")]
 
 
+@settings(max_examples=60, deadline=None)
 @given(
     st.text()
     | st.recursive(
