@@ -32,7 +32,8 @@ KEPT = 64
 # How long a page waits for what is read beside.
 PATIENCE_SECONDS = 0.05
 
-RUNNING = "select count(*) from requests where state = 'pending'"
+# The first test is that of the index, by whose words alone it is found.
+RUNNING = "select count(*) from requests where state <> 'complete' and state = 'pending'"
 ANY_CALL = "select 1 from requests limit 1"
 
 

@@ -11,9 +11,10 @@ from datasette.utils.asgi import Request, Response
 
 from datasette_plugins import calls, dashboard, queries
 from datasette_plugins.access import page
-from datasette_plugins.overview.asked import DIMENSIONS, LINKS, asked
+from datasette_plugins.overview.asked import DIMENSIONS, LINKS, Asked, asked
 from datasette_plugins.overview.breakdown import SHOWN_FIRST
 from datasette_plugins.overview.open_items import open_items
+from intelligence.store.search_query import written
 
 if TYPE_CHECKING:
     from datasette.app import Datasette
@@ -36,7 +37,7 @@ async def overview(datasette: Datasette, request: Request) -> Response:
         "spans": LINKS,
         "dimensions": DIMENSIONS,
         "shown_first": SHOWN_FIRST,
-        "calls_query": calls_query,
+        "calls_path": lambda value: calls_path(wanted, value),
         "rows": await db.execute_fn(_latest) if db else [],
         "events_path": datasette.urls.path(f"/-/live/events?{urlencode({'calls': 1, 'after': cursor})}"),
         "limit": LATEST_CALLS,
@@ -45,10 +46,11 @@ async def overview(datasette: Datasette, request: Request) -> Response:
     return Response.html(await datasette.render_template("llmitm_overview.html", context, request=request))
 
 
-def calls_query(dimension: str, value: str) -> str:
-    """The query string with which Datasette's table of calls shows these alone, the newest first."""
-    column = {dimension: value} if value else {f"{dimension}__isnull": "1"}
-    return f"?{urlencode({'_sort_desc': 'started_at', **column})}"
+def calls_path(wanted: Asked, value: str) -> str | None:
+    """Where these calls are listed: the search. What is unknown cannot be searched for."""
+    if not value:
+        return None
+    return f"/-/search?{urlencode({'q': f'{written(wanted.by, value)} since:{wanted.span_name}'})}"
 
 
 def _latest(conn: sqlite3.Connection) -> list[dict[str, Any]]:

@@ -63,8 +63,8 @@ async def test_rows_lead_to_these_calls_alone(site: Site, db: sqlite3.Connection
     add_call(db, client=None, usd=7.0)
     page = (await site.get("/?by=client&span=1h")).text
     assert 'href="/?span=1h&amp;by=client&amp;client=a%26b"' in page
-    assert "/traffic/calls?_sort_desc=started_at&amp;client=a%26b" in page
-    assert "/traffic/calls?_sort_desc=started_at&amp;client__isnull=1" in page
+    assert 'href="/-/search?q=client%3Aa%26b+since%3A1h"' in page
+    assert page.count('aria-label="Search calls') == 1  # what is unknown cannot be searched for
     alone = (await site.get("/?by=client&client=")).text.partition('<section id="latest"')[0]
     assert ">$7.00<" in alone and ">$8.00<" not in alone and ">$1.00<" not in alone
     assert "client <bdi>unknown</bdi>" in alone
