@@ -13,12 +13,12 @@ import time
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from intelligence.detect.scanner import Scanner
 from mitmproxy import http
 
 from addons import answers
 from addons.call import Call, call_of
 from addons.policies import Policies
+from intelligence.detect.lazily import Scans
 from intelligence.policy import governed
 from intelligence.policy.allowed import Allowed, allowed
 from intelligence.policy.decide import CompiledRule, decide
@@ -28,11 +28,10 @@ from intelligence.policy.handed import InForce
 from intelligence.policy.limits import Limits
 from intelligence.policy.verdict import Verdict, verdict
 from intelligence.rewrite.apply import apply
-from intelligence.rewrite.placeholder import placeholder
+from intelligence.rewrite.outgoing import outgoing, readable
 from intelligence.store.journal import DecisionHead, GovernHead
-from intelligence.wire.encoding import decode_body
 from intelligence.wire.identify import read_fields
-from intelligence.wire.recorded import MAX_BODY_BYTES, without_encoding
+from intelligence.wire.recorded import without_encoding
 
 if TYPE_CHECKING:
     from addons.pipeline import Parts
@@ -51,7 +50,7 @@ class Govern:
         self,
         parts: Parts,
         policies: Policies,
-        scanner: Scanner,
+        scanner: Scans,
         limits: Limits,
     ) -> None:
         self.parts = parts
@@ -127,17 +126,13 @@ class Govern:
         *,
         observe: bool,
     ) -> Facts:
-        body = decode_body(call.encoding, raw, MAX_BODY_BYTES) if raw and call.encoding else raw
+        headers = flow.request.headers.fields
+        body = readable(headers, raw) if raw and call.encoding else raw
         facts = self.facts(flow, call, body)
         decisions = decide(rules, facts)
         if not decisions:
             return facts
-        judged = verdict(
-            decisions,
-            lambda type_, text: placeholder(self.parts.key, type_, text),
-            frozen=governed.frozen(facts),
-            observe=observe,
-        )
+        judged = verdict(decisions, self.parts.key, frozen=governed.frozen(facts, headers), observe=observe)
         rewritten = None
         if judged.rewrites and body is not None:
             rewritten = apply(body, judged.rewrites)
@@ -208,8 +203,8 @@ class Govern:
 
     def _send(self, flow: http.HTTPFlow, call: Call, body: bytes) -> None:
         """The rewritten body, without the encoding that the original came in."""
-        flow.request.headers.pop("content-encoding", None)
-        flow.request.content = body
+        flow.request.headers.fields = tuple(outgoing(flow.request.headers.fields, body))
+        flow.request.raw_content = body
         call.encoding = None
         if call.head:
             call.head.headers = without_encoding(call.head.headers)

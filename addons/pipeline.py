@@ -5,13 +5,19 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from addons.counting import Counting
+from addons.govern import Govern
 from addons.identify import Identify
 from addons.passthrough import PassThrough
+from addons.policies import Policies
 from addons.record import Record
 from addons.scope import Scope
 from addons.upstream import Upstream
 from intelligence.config import Config
+from intelligence.detect.lazily import LazyScanner, lazy_detector
+from intelligence.policy.limits import Limits
 from intelligence.store.journal_writer import JournalWriter
+from intelligence.store.spending import Spending
 from intelligence.wire.credentials import Redactor
 from intelligence.wire.registry import Registry
 
@@ -31,10 +37,16 @@ class Parts:
 def pipeline(parts: Parts) -> list[Any]:
     config = parts.config.proxy
     pass_through = PassThrough(parts.journal, config.pass_through_minutes)
+    record = Record(parts.journal, parts.redactor)
+    policies = Policies(parts, lazy_detector(), lambda: [flow for _, flow in record.open.values()])
+    limits = Limits()
     return [
         Upstream(config.allow_loopback, config.connect_to, lambda: parts.own_ports, config.upstream_proxy),
         pass_through,
         Scope(parts.registry, pass_through),
         Identify(parts.key, parts.redactor),
-        Record(parts.journal, parts.redactor),
+        policies,
+        Counting(policies, limits, Spending(parts.config.data_dir / "traffic.db")),
+        Govern(parts, policies, LazyScanner(parts.key), limits),
+        record,
     ]

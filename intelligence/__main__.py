@@ -13,7 +13,11 @@ import sys
 import threading
 
 from intelligence.config import ConfigError, load_config
+from intelligence.detect.lazily import lazy_detector
 from intelligence.log import configure_logging
+from intelligence.policy.watch import Watch
+from intelligence.store.ids import install_key
+from intelligence.store.judging import Judge
 from intelligence.store.migrations import SchemaError
 from intelligence.store.pricing import Prices
 from intelligence.store.status import AlreadyRunning
@@ -39,15 +43,20 @@ def main(arguments: list[str] | None = None) -> int:
         return 1
     configure_logging(config.log, "worker", config.data_dir)
     stop = threading.Event()
+    watch = Watch(config.policy.dir, config.data_dir, lazy_detector)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
     try:
+        watch.look()
+        if not options.drain:
+            threading.Thread(target=watch.run, args=(stop,), name="policies", daemon=True).start()
         Worker(
             config.data_dir,
             stop,
             drain=options.drain,
             store=None if options.drain else config.store,
             prices=Prices(config.prices.models),
+            judge=Judge(config.data_dir, install_key(config.data_dir)),
         ).run()
     except (WorkerError, AlreadyRunning, SchemaError, OSError) as e:
         log.error("%s", e)

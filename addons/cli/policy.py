@@ -205,13 +205,12 @@ def schema() -> None:
 
 
 def _checked(at: Path, only: str | None = None) -> PolicySet:
-    from intelligence.detect.scanner import detector
-
+    from intelligence.detect.lazily import lazy_detector
     from intelligence.policy import handed
     from intelligence.policy.text_file import PolicyError
 
     try:
-        return handed.checked(at, detector(), only=only)
+        return handed.checked(at, lazy_detector(), only=only)
     except PolicyError as e:
         raise click.ClickException(str(e)) from None
 

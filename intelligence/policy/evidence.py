@@ -12,10 +12,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from intelligence.detect.scanner import Scanner
+from intelligence.detect.lazily import Scans
 from intelligence.policy.facts import Facts, Found, Standing, ToolCall
 from intelligence.policy.loops import going_round
 from intelligence.policy.rule import LimitMatch, LoopMatch
+from intelligence.rewrite.placeholder import placeholders
 from intelligence.store.ids import keyed_hash
 from intelligence.wire.json_value import INVALID, decode
 from intelligence.wire.places import Place, answer_places, places, tools
@@ -39,7 +40,7 @@ class CallEvidence:
     operation: str | None
     path: str
     body: bytes | None
-    scanner: Scanner
+    scanner: Scans
     seconds: float
     answer: bool = False
     limits: Limits | None = None
@@ -72,6 +73,10 @@ class CallEvidence:
             self._places = read(self.format, self.operation, self.path, value)
         return self._places
 
+    def said(self, places: list[Place]) -> None:
+        """The texts, where they were read from elsewhere than the body."""
+        self._places = places
+
     def request(self) -> Request:
         if self._request is None:
             self.value()
@@ -99,6 +104,8 @@ class CallEvidence:
             for place, seen in self.scanner.request(texts, frozenset(missing), deadline=deadline):
                 if self.allowed and self.allowed(seen.kind, seen.type, place.text[seen.start : seen.end]):
                     continue
+                if any(a <= seen.start and seen.end <= b for a, b in placeholders(place.text)):
+                    continue  # put there by us
                 found = Found(place, seen.start, seen.end, seen.kind, seen.type, seen.score)
                 fresh.setdefault(seen.kind, []).append(found)
             self._found |= fresh

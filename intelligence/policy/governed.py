@@ -7,10 +7,11 @@ from dataclasses import replace
 from intelligence.policy.decide import Decision
 from intelligence.policy.evidence import CallEvidence, seen_digest
 from intelligence.policy.facts import Facts, Found
-from intelligence.policy.verdict import Verdict
+from intelligence.policy.verdict import Verdict, secret_of
 from intelligence.rewrite.apply import apply
-from intelligence.rewrite.edits import Edit, Rewrite, Rewritten
-from intelligence.rewrite.placeholder import placeholder
+from intelligence.rewrite.edits import Edit, Rewritten
+from intelligence.rewrite.outgoing import Headers, sealed
+from intelligence.rewrite.redact import redact
 from intelligence.store.journal import DecisionHead, DetectionHead, GovernHead, RewriteHead
 from intelligence.store.pricing import flat_rate
 from intelligence.wire.json_value import count, obj
@@ -42,13 +43,11 @@ def measure(facts: Facts, body: bytes) -> None:
                 facts.max_tokens = asked
 
 
-def frozen(facts: Facts) -> str | None:
+def frozen(facts: Facts, headers: Headers) -> str | None:
     """Why nothing in this request may be rewritten; None when it may."""
     if flat_rate(facts.provider, facts.host, facts.credential):
         return "nothing is rewritten in subscription traffic"
-    if facts.credential == "aws_sigv4":
-        return "its signature covers the body"
-    return None
+    return sealed(headers)
 
 
 def refused(judged: Verdict, rewritten: Rewritten) -> Verdict:
@@ -61,7 +60,8 @@ def refused(judged: Verdict, rewritten: Rewritten) -> Verdict:
     for one in judged.decisions:
         if one.acts and one.action == "redact" and one.rule.id in by_rule:
             closed = one.rule.fail == "closed"
-            one = replace(one, action="block" if closed else "alert", failed=by_rule[one.rule.id])
+            action = "block" if closed else "redact" if rewritten.splices else "alert"
+            one = replace(one, action=action, failed=by_rule[one.rule.id])
             final = one if closed and final is None else final
         told.append(one)
     return replace(judged, decisions=told, final=final)
@@ -70,15 +70,11 @@ def refused(judged: Verdict, rewritten: Rewritten) -> Verdict:
 def without_secrets(key: bytes, body: bytes, judged: Verdict) -> bytes | None:
     """The body to record of a request that was stopped; None when it may be recorded as it came, and nothing of one from which
     what must not rest cannot be taken out."""
-    edits = [
-        Edit(one.place.pointer, one.start, one.end, placeholder(key, f"{one.kind}-{one.type}", _text(one)))
-        for decision in judged.decisions
-        for one in decision.found
-        if one.kind in KEPT_OUT
-    ]
-    if not edits and not judged.rewrites:
+    found = [one for decision in judged.decisions for one in decision.found if one.kind in KEPT_OUT]
+    if not found and not judged.rewrites:
         return None
-    kept = apply(body, [*judged.rewrites, Rewrite("record", "", edits, redacts=True)])
+    more = redact(key, "record", "", map(secret_of, found)).rewrite
+    kept = apply(body, [*judged.rewrites, more])
     return b"" if kept.refused else kept.body
 
 

@@ -1,21 +1,20 @@
 """What is to be done about a call, from what its rules decided: answer it, change it, or let it go, and what to record.
 
-Redactions become edits that put a placeholder, the same for the same text on every turn, in its place. Where a text must not be
-edited (signed thinking, encrypted content), or the traffic is of a subscription and nothing in it may be, the rule does what it
-says for this case; a redaction that cannot be made and fails closed blocks.
+Redactions become edits that put a placeholder, the same for the same text on every turn, in its place. Where nothing in a call
+may be edited (subscription traffic, a signature over the body) the rule does what it says for this case.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from typing import cast
 
 from intelligence.policy.decide import TERMINAL, Decision
 from intelligence.policy.facts import Found
-from intelligence.rewrite.edits import Change, Edit, Remove, Rewrite
-
-type Placeholder = Callable[[str, str], str]
-"""Type and text: what stands in its place."""
+from intelligence.rewrite.edits import Remove, Rewrite
+from intelligence.rewrite.redact import Secret, redact
+from intelligence.wire.place import Place
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,12 +36,13 @@ class Verdict:
 
 def verdict(
     decisions: Sequence[Decision],
-    placeholder: Placeholder,
+    key: bytes,
     *,
     frozen: str | None = None,
     observe: bool = False,
 ) -> Verdict:
-    """`frozen`: why nothing in this call may be rewritten. `observe`: the kill switch has set every rule to shadow mode."""
+    """`key` is the installation's. `frozen`: why nothing in this call may be rewritten. `observe`: the kill switch has set every
+    rule to shadow mode."""
     if observe:
         return Verdict([replace(one, acts=False) for one in decisions])
     told: list[Decision] = []
@@ -57,7 +57,7 @@ def verdict(
         if one.action in TERMINAL:
             return Verdict(told, one, rewrites, restores, keep, bool(rewrites) and resend)
         if one.action == "redact":
-            made = rewrite_of(one, placeholder, restores)
+            made = _rewrite(one, key, restores)
             if made.edits:
                 rewrites.append(made)
                 keep = keep and (one.rule.keep_original or not one.found)
@@ -66,33 +66,20 @@ def verdict(
 
 
 def _possible(decision: Decision, frozen: str | None) -> Decision:
-    """The redaction, or what its rule says is done where it cannot be made."""
-    if frozen:
-        return replace(decision, action=decision.rule.observe_only, failed=frozen)
-    guarded = next((found.place for found in decision.found if guard_of(found)), None)
-    if guarded is None:
-        return decision
-    if decision.rule.fail == "closed":
-        return replace(decision, action="block", failed="it stands where nothing may be rewritten")
-    return decision
+    """The redaction, or what its rule says is done where nothing may be rewritten."""
+    return replace(decision, action=decision.rule.observe_only, failed=frozen) if frozen else decision
 
 
-def guard_of(found: Found) -> str | None:
-    return getattr(found.place, "guarded", None)
-
-
-def rewrite_of(decision: Decision, placeholder: Placeholder, restores: dict[str, str]) -> Rewrite:
+def _rewrite(decision: Decision, key: bytes, restores: dict[str, str]) -> Rewrite:
     """The edits of a redaction. Adds to `restores` if its rule is reversible."""
     rule = decision.rule
-    edits: list[Change] = []
-    for found in decision.found:
-        if guard_of(found):
-            continue
-        text = found.place.text[found.start : found.end]
-        stands = placeholder(found.type if found.kind == "text" else f"{found.kind}-{found.type}", text)
-        edits.append(Edit(found.place.pointer, found.start, found.end, stands))
-        if rule.reversible:
-            restores[stands] = text
-    if rule.remove_tools:
-        edits += [Remove(pointer) for _, pointer in decision.held.tools]
-    return Rewrite(rule.id, decision.reason, edits, redacts=True)
+    made = redact(key, rule.id, decision.reason, [secret_of(found) for found in decision.found])
+    if rule.reversible:
+        restores |= made.values
+    tools = [Remove(pointer) for _, pointer in decision.held.tools] if rule.remove_tools else []
+    return replace(made.rewrite, edits=[*made.rewrite.edits, *tools])
+
+
+def secret_of(found: Found) -> Secret:
+    type_ = found.type if found.kind == "text" else f"{found.kind}-{found.type}"
+    return Secret(cast(Place, found.place), found.start, found.end, type_)

@@ -12,13 +12,17 @@ import json
 import logging
 import sqlite3
 import time
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from intelligence.store import queries, search
+from intelligence.store import governing, queries, search
 from intelligence.store.context import Context, composition, tokens_of
+from intelligence.store.governing import Governed
 from intelligence.store.pricing import Prices
 from intelligence.store.settle import settle
 from intelligence.wire.request import Request, read_request
+
+if TYPE_CHECKING:
+    from intelligence.store.judging import Judge
 
 log = logging.getLogger(__name__)
 
@@ -49,11 +53,22 @@ def backlog(db: sqlite3.Connection) -> int:
     return int(db.execute(BACKLOG).fetchone()[0])
 
 
-def read_some(db: sqlite3.Connection, prices: Prices, *, seconds: float = SECONDS, calls: int = CALLS) -> int:
-    """Read what that time allows, one call at least. Returns how many. Raises `sqlite3.Error`."""
+def read_some(
+    db: sqlite3.Connection,
+    prices: Prices,
+    *,
+    seconds: float = SECONDS,
+    calls: int = CALLS,
+    judge: Judge | None = None,
+) -> int:
+    """Read what that time allows, one call at least. `judge` asks the rules that only tell. Returns how many were read. Raises
+    `sqlite3.Error`."""
+    if judge:
+        judge.refresh()
     until = time.monotonic() + seconds
     texts: list[tuple[Any, ...]] = []
     contexts: list[tuple[Any, ...]] = []
+    said: list[Governed] = []
     done: list[int] = []
     cursor = db.execute(_NEXT, (calls,))
     names = [column[0] for column in cursor.description]
@@ -61,10 +76,14 @@ def read_some(db: sqlite3.Connection, prices: Prices, *, seconds: float = SECOND
         row = dict(zip(names, values, strict=True))
         seq = row["seq"]
         try:
-            request = _request(db, row)
+            body = _body(db, row)
+            request = read_request(row["format"], row["operation"], row["path"] or "", body)
             texts += search.rows(seq, request, row["text"], row["tool_calls"], search.system_prompts(db, seq))
             if request.understood:
                 contexts.append(_context_row(row, request))
+            if judge:
+                now = time.time_ns() // 1_000_000
+                said += [Governed(seq, now, head) for head in judge.heads(db, row, body)]
         except sqlite3.Error:
             raise
         except Exception:  # one strange call must not hold up the others for ever
@@ -74,7 +93,7 @@ def read_some(db: sqlite3.Connection, prices: Prices, *, seconds: float = SECOND
             break
     cursor.close()
     if done:
-        _commit(db, prices, done, texts, contexts)
+        _commit(db, prices, done, texts, contexts, said)
     return len(done)
 
 
@@ -84,6 +103,7 @@ def _commit(
     done: list[int],
     texts: list[tuple[Any, ...]],
     contexts: list[tuple[Any, ...]],
+    said: list[Governed],
 ) -> None:
     db.execute("begin immediate")
     try:
@@ -91,6 +111,7 @@ def _commit(
         settle(db, unsettled, prices)
         db.executemany(search.PUT, texts)
         db.executemany(_PUT_CONTEXT, contexts)
+        governing.store(db, said)
         db.executemany(_DONE, [(seq,) for seq in done])
         db.execute("commit")
     except BaseException:
@@ -99,10 +120,9 @@ def _commit(
         raise
 
 
-def _request(db: sqlite3.Connection, row: dict[str, Any]) -> Request:
+def _body(db: sqlite3.Connection, row: dict[str, Any]) -> bytes:
     headers = [(str(name), str(value)) for name, value in json.loads(row["headers"] or "[]")]
-    body = queries.body(db, row["seq"], "request", headers, BODY_BYTES)
-    return read_request(row["format"], row["operation"], row["path"] or "", body)
+    return queries.body(db, row["seq"], "request", headers, BODY_BYTES)
 
 
 def _context_row(row: dict[str, Any], request: Request) -> tuple[Any, ...]:

@@ -7,25 +7,25 @@ call that has not ended when it is first seen is looked at again until it has.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-from intelligence.policy.facts import Facts, Found, Standing, ToolCall
+from intelligence.policy.facts import Evidence, Facts, Found, Standing, ToolCall
 from intelligence.policy.limits import Spent
 from intelligence.policy.rule import LimitMatch, LoopMatch
 
 MAX_WAITING = 10_000
-_COLUMNS = """
+COLUMNS = """
     q.seq, q.id, q.state, q.started_at, q.provider, q.host, q.model, q.operation, q.user, q.client, q.client_address,
     q.conversation_key, q.credential_kind, q.credential_fingerprint, q.stream, q.body_bytes,
     r.input_tokens + r.output_tokens as tokens, c.usd
     from requests q left join responses r on r.request = q.seq left join costs c on c.request = q.seq"""
 FIRST = "select min(seq) from requests where started_at >= ?"
 LAST = "select coalesce(max(seq), 0) from requests"
-AFTER = f"select {_COLUMNS} where q.seq > ? order by q.seq limit ?"
-WAITED = f"select {_COLUMNS} where q.seq in (select value from json_each(?))"  # noqa: S608
+AFTER = f"select {COLUMNS} where q.seq > ? order by q.seq limit ?"
+WAITED = f"select {COLUMNS} where q.seq in (select value from json_each(?))"  # noqa: S608
 
 
 class Gone:
@@ -118,9 +118,10 @@ class Spending:
         return db
 
 
-def _spent(row: sqlite3.Row) -> Spent:
-    facts = Facts(
-        GONE,
+def facts_of(row: Mapping[str, Any], evidence: Evidence = GONE) -> Facts:
+    """What a rule may know of a stored call; `row` has `COLUMNS`."""
+    return Facts(
+        evidence,
         at=row["started_at"] / 1000,
         provider=row["provider"],
         host=row["host"],
@@ -135,4 +136,8 @@ def _spent(row: sqlite3.Row) -> Spent:
         stream=None if row["stream"] is None else bool(row["stream"]),
         body_bytes=row["body_bytes"],
     )
+
+
+def _spent(row: sqlite3.Row) -> Spent:
+    facts = facts_of(dict(row))
     return Spent(row["id"], facts.at, facts, row["tokens"], row["usd"])

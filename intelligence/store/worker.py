@@ -20,6 +20,7 @@ from pathlib import Path
 
 from intelligence.config import Store
 from intelligence.store.drain import Drain
+from intelligence.store.judging import Judge
 from intelligence.store.keeping import Keeping
 from intelligence.store.migrations import open_database
 from intelligence.store.pricing import Prices
@@ -73,13 +74,16 @@ class Worker:
         drain: bool = False,
         store: Store | None = None,
         prices: Prices | None = None,
+        judge: Judge | None = None,
     ) -> None:
-        """`drain`: end when everything that proxies have written is stored. `store`: also do what `keeping` does."""
+        """`drain`: end when everything that proxies have written is stored. `store`: also do what `keeping` does. `judge`: ask
+        the rules of policy that only tell."""
         self._data_dir = data_dir
         self._stop = stop
         self._drain_only = drain
         self._store = store
         self._prices = prices or Prices()
+        self._judge = judge
         self._read_at = float("-inf")
         self._keeping: Keeping | None = None
         self._stop_by: float | None = None
@@ -157,9 +161,9 @@ class Worker:
         """Read what ended calls say: as much as a step allows, in a rush a little every second. Whether that was not all."""
         began = time.monotonic()
         if frames < RUSH_FRAMES:
-            read = read_some(db, self._prices)
+            read = read_some(db, self._prices, judge=self._judge)
         elif began - self._read_at >= STATUS_SECONDS:
-            read = read_some(db, self._prices, calls=RUSH_READS)
+            read = read_some(db, self._prices, calls=RUSH_READS, judge=self._judge)
         else:
             return False
         self._read_at = began

@@ -31,7 +31,7 @@ PROGRAMS = Path(__file__).parent / "programs"
 KEYS = {"OPENAI_API_KEY": "sk-test-key", "ANTHROPIC_API_KEY": "sk-ant-test", "GEMINI_API_KEY": "AIza-test"}
 # What else would change where an SDK calls or what it says.
 _OF_SDKS = ("OPENAI_", "ANTHROPIC_", "GEMINI_", "GOOGLE_", "NODE_", "ALL_PROXY", "PYTHONPATH")
-RUN_SECONDS = 60
+RUN_SECONDS = 120
 # What makes the offline provider call the tool that each program offers.
 TOOL = 'please use tool get_weather with {"city": "Oslo"} now'
 
