@@ -25,6 +25,7 @@ from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Any
 
 from intelligence.config import ModelPrice
+from intelligence.store.plain_price import plain_price
 from intelligence.wire.json_value import count, obj, objects
 
 if TYPE_CHECKING:
@@ -206,6 +207,8 @@ def _by_list(used: Used) -> float | None:
         counts = _counts(used, used.input_tokens, output)
         if not _covers(priced, listed or "", counts) or not _has_tier(model, context, at):
             return None
+        if not context and (plain := plain_price(price, priced, counts)) is not None:
+            return float(plain)
         from genai_prices.types import Usage
 
         usage = Usage(**counts)
