@@ -4,8 +4,9 @@ Storage: an agent session of 100 turns that resends its history, Claude Code's w
 answer), through journal and drain. Counted is the size of the file after a vacuum, without the raw answers, less what was new
 in each request and answer. Drain: frames that are in the journal already, from the first step to the last, in a process of
 its own and per second of its CPU time (this machine may have others to serve); bodies of 10 KB are conversations that begin,
-with the system prompt and the tools of one agent, those of 250 KB a history that grows. Memory: of that process, while it
-drains the same load again and again.
+with the system prompt and the tools of one agent, those of 250 KB a history that grows. Memory: of one worker's drain, which
+stores and reads one round after another of sessions it has not seen. A million calls: see `large`; of a file that
+`LLMITM_MILLION` names (the folder that `tests.bench.million` was given), else one that is made.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import json
 import os
 import random
 import resource
+import sqlite3
 import sys
 import tempfile
 import time
@@ -29,6 +31,10 @@ from intelligence.store.ids import uuid7
 from intelligence.store.journal import EndHead, RequestHead, ResponseHead
 from intelligence.store.journal_writer import JournalWriter
 from intelligence.store.migrations import open_database
+from intelligence.store.pricing import Prices
+from intelligence.store.reading import read_some
+from tests.bench.large import measure
+from tests.bench.million import make
 
 WORDS = "the parser reads a frame from its buffer and returns what was left of it for the next call to go on".split()
 HEADERS = [
@@ -234,14 +240,42 @@ def rate(folder: Path, figure: str, limit: float, requests: int, **load: int) ->
     return Row(figure, stored / worked, limit, "/s", False, note)
 
 
-def memory(folder: Path, rounds: int) -> Row:
+_held: list[tuple[sqlite3.Connection, Drain]] = []
+
+
+def open_drain(folder: Path) -> None:
+    """In a process of its own, which then holds it."""
+    db = open_database(folder / "traffic.db")
+    _held.append((db, Drain(db, folder / "journal")))
+
+
+def drain_on() -> float:
+    """With the drain that is held. MB held afterwards."""
+    ((db, it),) = _held
+    while it.step():
+        pass
+    while read_some(db, Prices()):
+        pass
+    return _resident_mb()
+
+
+def memory(folder: Path, rounds: int, requests: int) -> Row:
     held = []
-    with get_context("spawn").Pool(1) as pool:
+    with get_context("spawn").Pool(1, open_drain, (folder,)) as pool:
         for n in range(rounds):
-            sessions(folder, 300, turns=30, prompt=6_000, first=200, turn=3_000, seed=n)
-            held.append(pool.apply(drain, (folder,))[-1])
-    note = " ".join(f"{mb:.0f}" for mb in held) + " MB after each round of 300 requests"
-    return Row("worker memory, last round over the third", held[-1] / held[2], 1.1, "×", True, note)
+            sessions(folder, requests, turns=25, prompt=6_000, first=200, turn=3_000, seed=n + 1)
+            held.append(pool.apply(drain_on))
+    shown = ", ".join(f"{held[n - 1]:.0f} after {n}" for n in sorted({1, 5, 10, 15, rounds}) if n <= rounds)
+    note = f"one drain, MB by rounds of {requests} new requests: {shown}"
+    return Row(f"worker memory, round {rounds} over the fifth", held[-1] / held[4], 1.1, "×", True, note)
+
+
+def million(folder: Path, calls: int) -> list[Row]:
+    named = os.environ.get("LLMITM_MILLION")
+    database = Path(named) / "data" / "traffic.db" if named else make(folder, calls)
+    with closing(open_database(database)) as db:  # of this version
+        (count,) = db.execute("select count(*) from requests").fetchone()
+    return [Row(f"{count:,} calls: {what}", ms, 50, "ms", True, note) for what, ms, note in measure(database)]
 
 
 def main() -> int:
@@ -260,17 +294,23 @@ def main() -> int:
                 folder / "long", "drain, 250 KB", 60, 30 if quick else 150,
                 turns=30, prompt=20_000, first=200, turn=4_000, before=28,
             ),
-            lambda: memory(folder / "memory", 4 if quick else 8),
+            lambda: memory(folder / "memory", 6 if quick else 20, 50 if quick else 200),
         )  # fmt: skip
-        for measure in rows:
-            row = measure()
-            failed += not row.passed
-            sign = "≤" if row.at_most else "≥"
-            print(
-                f"{'PASS' if row.passed else 'FAIL'}  {row.figure:52} {row.value:8.2f} {row.unit} ({sign} {row.limit:g})"
-            )
-            print(f"      {row.note}", flush=True)
+        for one in rows:
+            failed += _told(one())
+        for row in million(folder / "million", 50_000 if quick else 1_000_000):
+            failed += _told(row)
     return 1 if failed else 0
+
+
+def _told(row: Row) -> bool:
+    """Whether it failed."""
+    sign = "≤" if row.at_most else "≥"
+    print(
+        f"{'PASS' if row.passed else 'FAIL'}  {row.figure:56} {row.value:8.2f} {row.unit} ({sign} {row.limit:g})"
+    )
+    print(f"      {row.note}", flush=True)
+    return not row.passed
 
 
 if __name__ == "__main__":
