@@ -18,6 +18,8 @@ def command(file: Path | None, as_json: bool) -> None:
     as by default. The worker makes one a day by itself, and keeps as many as [store] backups says; those made here are kept
     until you remove them. What has not left the journal yet is not in it.
 
+    control.db (users, preferences, audit log) is copied beside it, under the same name with `control-` before it.
+
     \b
     Example:
       llmitm backup
@@ -26,4 +28,9 @@ def command(file: Path | None, as_json: bool) -> None:
     store = settings()
     database(store)
     report = do(store, "backup", {"file": str(file.absolute()) if file else None})
-    click.echo(json.dumps(report) if as_json else f"{report['file']} ({report['bytes'] / 1e6:,.1f} MB)")
+    if as_json:
+        click.echo(json.dumps(report))
+        return
+    click.echo(f"{report['file']} ({report['bytes'] / 1e6:,.1f} MB)")
+    if report["control"]:
+        click.echo(report["control"])

@@ -18,6 +18,8 @@ def command(file: Path, as_json: bool) -> None:
     """Verify the backup FILE and put it in the place of the record, at once and whole; the suite may run. What was there is
     kept in data/backups/. Calls that are still in the journal are stored again. A backup of a newer llmitm is refused.
 
+    A backup of control.db (control-….db.zst) brings back users, preferences and the audit log; everyone has to log in again.
+
     \b
     Example:
       llmitm restore data/backups/traffic-20260131T040000000000Z-daily.db.zst
@@ -26,8 +28,11 @@ def command(file: Path, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps(report))
         return
-    newest = report["newest_ms"]
-    until = f", the newest of {datetime.fromtimestamp(newest / 1000):%Y-%m-%d %H:%M}" if newest else ""
-    click.echo(f"Restored {report['calls']:,} calls{until}.")
+    if "users" in report:
+        click.echo(f"Restored control.db: {report['users']:,} users, their preferences and the audit log.")
+    else:
+        newest = report["newest_ms"]
+        until = f", the newest of {datetime.fromtimestamp(newest / 1000):%Y-%m-%d %H:%M}" if newest else ""
+        click.echo(f"Restored {report['calls']:,} calls{until}.")
     if report["replaced"]:
         click.echo(f"What was there is in {report['replaced']}; remove it when you no longer need it.")

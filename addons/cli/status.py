@@ -1,4 +1,4 @@
-"""`llmitm status`: each process, its addresses, and what of the journal is not stored yet."""
+"""`llmitm status`: each process, its addresses, and what is not stored or not read yet."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 import click
 
 from addons.cli import suite
-from intelligence.store.status import Status, read_statuses
+from intelligence.store.status import Status, read_statuses, unread
 
 COLOURS = {"up": "green", "starting": "yellow", "died": "red", "down": "bright_black"}
 
@@ -25,7 +25,8 @@ COLOURS = {"up": "green", "starting": "yellow", "died": "red", "down": "bright_b
     help="Wait until everything is up and the journal is stored; exit 1 if that takes longer.",
 )
 def command(as_json: bool, wait: float | None) -> None:
-    """Show each process's state and addresses, what of the journal is not stored yet, and what was lost.
+    """Show each process's state and addresses, what of the journal is not stored yet, how many stored calls wait to be read
+    (for search), and what was lost.
 
     \b
     Example:
@@ -65,6 +66,7 @@ def state(data_dir: Path) -> dict[str, Any]:
             "dropped_frames": sum(counters.get("dropped_frames", 0) for counters in proxies),
             "dropped_bytes": sum(counters.get("dropped_bytes", 0) for counters in proxies),
         },
+        "unread": unread(data_dir),
     }
 
 
@@ -103,6 +105,8 @@ def _show(report: dict[str, Any]) -> None:
     click.echo(
         f"journal: {f'{journal["lag_bytes"]:,} bytes wait for the worker' if journal['lag_bytes'] else 'all stored'}"
     )
+    if report["unread"]:
+        click.echo(f"search: {report['unread']:,} calls wait to be read")
     if journal["dropped_frames"]:
         lost = f"{journal['dropped_frames']:,} pieces of the record were lost ({journal['dropped_bytes']:,} bytes)"
         click.secho(f"{lost}; is the disk full?", fg="red")

@@ -1,6 +1,7 @@
-"""Backups of `traffic.db`: whole copies, taken while it is written, zstd-compressed, in `data/backups/`.
+"""Backups of `traffic.db` and `control.db`: whole copies, taken while they are written, zstd-compressed, in `data/backups/`.
 
     traffic-<UTC time>-<why>.db.zst      why: `daily`, `migration`, `manual`
+    control-<UTC time>-<why>.db.zst      why: `daily`, `manual`, `replaced`
 
 A copy is of one moment: it is read in one snapshot, page by page, through a connection of its own, so neither writer nor readers
 wait. It gets its name only when it is complete and on disk; a killed run leaves a draft, which the next one removes. Rotation
@@ -20,7 +21,7 @@ from pathlib import Path
 
 import zstandard
 
-from intelligence.store import queries
+from intelligence.store import control, queries
 
 FOLDER = "backups"
 PAGES = 1024  # copied between two looks at `stop`
@@ -66,6 +67,19 @@ def make(
     return path
 
 
+def make_all(
+    data_dir: Path, why: str = "manual", *, file: Path | None = None, stop: Callable[[], bool] = lambda: False
+) -> tuple[Path, Path | None]:
+    """Of both databases; the second beside the first, as `control-<name>` where `file` names that. None: there is no
+    `control.db`. Raises as `make`."""
+    beside = file.with_name(f"control-{file.name}") if file else None
+    has_control = (data_dir / control.NAME).exists()
+    if beside and has_control and beside.exists():
+        raise BackupError(f"{beside} is there already; name another file, or remove it")
+    made = make(data_dir / "traffic.db", why, file=file, stop=stop)
+    return made, make(data_dir / control.NAME, why, file=beside, stop=stop) if has_control else None
+
+
 def room(folder: Path, needed: int) -> None:
     """Raises `BackupError` when the disk cannot hold so many bytes more."""
     free = shutil.disk_usage(folder).free
@@ -75,15 +89,17 @@ def room(folder: Path, needed: int) -> None:
         )
 
 
-def stored(data_dir: Path, why: str | None = None) -> list[Path]:
-    """The backups in the data folder, oldest first."""
-    return sorted((data_dir / FOLDER).glob(f"*-{why}.db.zst" if why else "*.db*"))
+def stored(data_dir: Path, why: str | None = None, of: str = "traffic") -> list[Path]:
+    """The backups in the data folder, oldest first: all of them, or those of one kind."""
+    return sorted((data_dir / FOLDER).glob(f"{of}-*-{why}.db.zst" if why else "*.db*"))
 
 
 def rotate(data_dir: Path, why: str, keep: int) -> list[Path]:
-    """Remove all but the newest. Returns those removed. Raises `OSError`."""
-    old = stored(data_dir, why)
-    old = old[: max(len(old) - keep, 0)]
+    """Remove all but the newest of either database. Returns those removed. Raises `OSError`."""
+    old = []
+    for of in ("traffic", "control"):
+        found = stored(data_dir, why, of)
+        old += found[: max(len(found) - keep, 0)]
     for path in old:
         path.unlink(missing_ok=True)
     return old

@@ -39,7 +39,7 @@ def prepare(data_dir: Path) -> None:
         os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
     with closing(_open(path)) as db:
         db.execute("pragma journal_mode = wal")
-        _refuse_newer(db, path)
+        refuse_newer(db, path)
         migrations.apply(sqlite_utils.Database(db))
 
 
@@ -62,6 +62,16 @@ def changing(data_dir: Path) -> Iterator[sqlite3.Connection]:
             db.execute("rollback")
             raise
         db.execute("commit")
+
+
+def replace(data_dir: Path, source: sqlite3.Connection, name: str) -> None:
+    """Put another one's content in its place, at once for everyone; `name` is what the audit log says it was. Nobody is logged in
+    afterwards. Raises `sqlite3.Error`."""
+    with closing(_open(data_dir / NAME)) as db:
+        source.backup(db)
+    with changing(data_dir) as db:
+        db.execute("delete from login_sessions")
+        audit(db, "llmitm restore", "restore", NAME, None, {"file": name})
 
 
 def now_ms() -> int:
@@ -102,7 +112,8 @@ def _open(path: Path) -> sqlite3.Connection:
     return db
 
 
-def _refuse_newer(db: sqlite3.Connection, path: Path) -> None:
+def refuse_newer(db: sqlite3.Connection, path: Path) -> None:
+    """Raises `ControlError` if the file knows migrations that this program does not."""
     known = {step.name for step in migrations.pending(sqlite_utils.Database(memory=True))}
     applied = {step.name for step in migrations.applied(sqlite_utils.Database(db))}
     if newer := sorted(applied - known):

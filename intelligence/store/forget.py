@@ -64,7 +64,7 @@ def forget(
     _merge_search(db)
     drain.close()
     _rewrite(db, database)
-    removed = _clean_backups(data_dir, database) if backups else []
+    removed = _clean_backups(data_dir) if backups else []
     return {
         "calls": rows,
         "going_on": going_on,
@@ -167,10 +167,10 @@ def _rewrite(db: sqlite3.Connection, database: Path) -> None:
         fresh.unlink(missing_ok=True)
 
 
-def _clean_backups(data_dir: Path, database: Path) -> list[Path]:
+def _clean_backups(data_dir: Path) -> list[Path]:
     """Make one of what is left, then remove those of before."""
     old = [path for path in (data_dir / backup.FOLDER).glob("*") if path.is_file()]
-    backup.make(database, "daily")
+    backup.make_all(data_dir, "daily")
     for path in old:
         path.unlink(missing_ok=True)
     return sorted(old)

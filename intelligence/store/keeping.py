@@ -155,12 +155,12 @@ def housekeeping(store: Store, db: sqlite3.Connection, stop: Callable[[], bool])
 
 def _backup(data_dir: Path, why: str, file: Path | None, stop: Callable[[], bool]) -> Work:
     with ThreadPoolExecutor(1, "backup") as thread:
-        made = thread.submit(backup.make, data_dir / "traffic.db", why, file=file, stop=stop)
+        made = thread.submit(backup.make_all, data_dir, why, file=file, stop=stop)
         while not made.done():
             wait([made], PAUSE_SECONDS)
             yield False
-        path = made.result()
-    return {"file": str(path), "bytes": path.stat().st_size}
+        path, beside = made.result()
+    return {"file": str(path), "bytes": path.stat().st_size, "control": str(beside) if beside else None}
 
 
 def _said(error: BaseException) -> str:

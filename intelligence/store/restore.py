@@ -1,9 +1,12 @@
-"""Putting another database in the place of `traffic.db`: a backup, or the same one rewritten.
+"""Putting another database in the place of `traffic.db`: a backup, or the same one rewritten; and a backup into `control.db`.
 
 The file that comes is made beside, complete and synced; then one rename puts it in place, so a kill leaves the one or the
 other, whole. The write-ahead log is folded into the file that goes before that, for a log found beside another file would be
 played into it. Readers that have the old file open go on reading it until they notice.
 The caller holds the right to write and has closed its connections.
+
+`control.db` is written by every process at any time, so it stays the file it is: the backup is copied into it in one transaction.
+Whoever was logged in has to log in again, and the audit log says that it was restored.
 """
 
 from __future__ import annotations
@@ -18,7 +21,7 @@ from typing import Any
 
 import zstandard
 
-from intelligence.store import backup
+from intelligence.store import backup, control
 from intelligence.store.jobs import JobError
 from intelligence.store.migrations import SchemaError, refuse_newer
 
@@ -34,6 +37,8 @@ def restore(data_dir: Path, file: Path) -> dict[str, Any]:
     draft = database.with_name("traffic.db.restoring")
     try:
         _unpack(file, draft)
+        if _is_control(draft):
+            return _restore_control(data_dir, draft, file)
         report = _verify(draft, file)
         aside = None
         if database.exists():
@@ -43,6 +48,31 @@ def restore(data_dir: Path, file: Path) -> dict[str, Any]:
     finally:
         draft.unlink(missing_ok=True)
     return {**report, "replaced": str(aside) if aside else None}
+
+
+def _is_control(draft: Path) -> bool:
+    try:
+        with closing(_open(draft)) as db:
+            return db.execute("select 1 from sqlite_schema where name = 'audit_log'").fetchone() is not None
+    except sqlite3.DatabaseError:
+        return False
+
+
+def _restore_control(data_dir: Path, draft: Path, file: Path) -> dict[str, Any]:
+    try:
+        with closing(_open(draft)) as source:
+            control.refuse_newer(source, file)
+            _check(source, file)
+            there = (data_dir / control.NAME).exists()
+            replaced = backup.make(data_dir / control.NAME, "replaced") if there else None
+            control.prepare(data_dir)
+            control.replace(data_dir, source, str(file))
+            control.prepare(data_dir)
+    except (control.ControlError, backup.BackupError) as e:
+        raise JobError(str(e)) from None
+    with control.reading(data_dir) as db:
+        users = db.execute("select count(*) from users").fetchone()[0]
+    return {"file": str(file), "users": users, "replaced": str(replaced) if replaced else None}
 
 
 def put_in_place(new: Path, database: Path, aside: Path | None) -> None:
@@ -109,18 +139,26 @@ def _unpack(file: Path, draft: Path) -> None:
 
 def _verify(draft: Path, file: Path) -> dict[str, Any]:
     try:
-        # Immutable: a copy whose log was folded needs none, and none shall appear.
-        with closing(sqlite3.connect(f"{draft.absolute().as_uri()}?immutable=1", uri=True)) as db:
+        with closing(_open(draft)) as db:
             refuse_newer(db, file)
-            damage = [row[0] for row in db.execute("pragma integrity_check(3)")]
-            if damage != ["ok"]:
-                raise JobError(f"{file} is damaged: {'; '.join(damage)}")
+            _check(db, file)
             calls, newest = db.execute("select count(*), max(started_at) from requests").fetchone()
     except SchemaError as e:
         raise JobError(str(e)) from None
     except sqlite3.DatabaseError as e:
         raise JobError(f"{file} is no backup of traffic.db: {e}") from None
     return {"file": str(file), "calls": calls, "newest_ms": newest}
+
+
+def _open(draft: Path) -> sqlite3.Connection:
+    """Immutable: a copy whose log was folded needs none, and none shall appear."""
+    return sqlite3.connect(f"{draft.absolute().as_uri()}?immutable=1", uri=True)
+
+
+def _check(db: sqlite3.Connection, file: Path) -> None:
+    damage = [row[0] for row in db.execute("pragma integrity_check(3)")]
+    if damage != ["ok"]:
+        raise JobError(f"{file} is damaged: {'; '.join(damage)}")
 
 
 def remove_draft(data_dir: Path) -> None:

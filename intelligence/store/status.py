@@ -184,6 +184,18 @@ def journal_lag(data_dir: Path) -> tuple[int, int]:
     return total, behind
 
 
+def unread(data_dir: Path) -> int | None:
+    """Stored calls whose words the worker has not read yet, for search and what fills contexts. None: nobody can tell."""
+    database = data_dir / "traffic.db"
+    if not database.exists():
+        return None
+    try:
+        with closing(queries.connect(database)) as db:
+            return int(db.execute("select count(*) from to_read").fetchone()[0])
+    except sqlite3.Error:
+        return None
+
+
 def _positions(database: Path) -> dict[str, int]:
     if not database.exists():
         return {}

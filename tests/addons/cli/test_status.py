@@ -8,6 +8,7 @@ from click.testing import CliRunner
 
 from addons.cli.status import command, state
 from intelligence.store.status import ProcessStatus
+from tests.intelligence.store.test_keeping import drained, record
 
 
 def show(folder, *args: str):
@@ -64,3 +65,11 @@ def test_wait_is_0_once_all_are_up(tmp_path):
 
 def test_wait_takes_no_negative_time(tmp_path):
     assert show(tmp_path, "--wait", "-1").exit_code == 2
+
+
+def test_calls_that_wait_to_be_read(tmp_path):
+    assert json.loads(show(tmp_path, "--json").output)["unread"] is None
+    record(tmp_path, "one", "two")
+    drained(tmp_path)
+    assert json.loads(show(tmp_path, "--json").output)["unread"] == 2
+    assert "search: 2 calls wait to be read" in show(tmp_path).output

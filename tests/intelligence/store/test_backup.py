@@ -7,7 +7,7 @@ from contextlib import closing
 import pytest
 import zstandard
 
-from intelligence.store import backup
+from intelligence.store import backup, control
 from intelligence.store.migrations import SchemaError, open_database
 from tests.intelligence.store.test_keeping import drained, record
 from tests.intelligence.store.test_killed import older
@@ -108,3 +108,20 @@ def test_without_room_for_it_nothing_is_migrated(database, tmp_path, monkeypatch
     monkeypatch.setattr(shutil, "disk_usage", lambda _: type("Disk", (), {"free": 1000}))
     with pytest.raises(SchemaError, match="must be backed up"):
         open_database(database)
+
+
+def test_control_is_backed_up_beside_and_rotated_with_it(database, tmp_path):
+    assert backup.make_all(tmp_path)[1] is None
+    control.prepare(tmp_path)
+    made = [backup.make_all(tmp_path, "daily") for _ in range(3)]
+    assert all(beside and beside.name.startswith("control-") for _, beside in made)
+    assert backup.rotate(tmp_path, "daily", 1) == [
+        *[path for path, _ in made[:2]],
+        *[beside for _, beside in made[:2]],
+    ]
+    named = backup.make_all(tmp_path, file=tmp_path / "copy.db")
+    assert named == (tmp_path / "copy.db", tmp_path / "control-copy.db")
+    (tmp_path / "copy.db").unlink()
+    with pytest.raises(backup.BackupError, match=r"control-copy\.db is there already"):
+        backup.make_all(tmp_path, file=tmp_path / "copy.db")
+    assert not (tmp_path / "copy.db").exists()

@@ -1,9 +1,10 @@
 import sqlite3
 from contextlib import closing
+from pathlib import Path
 
 import pytest
 
-from intelligence.store import backup, restore
+from intelligence.store import backup, control, restore
 from intelligence.store import migrations as migrations_module
 from intelligence.store.jobs import JobError
 from intelligence.store.migrations import open_database
@@ -66,3 +67,49 @@ def test_a_log_left_beside_is_not_played_into_what_comes(database, tmp_path):
     with closing(open_database(database)) as db:
         assert len(calls(db)) == 2
         assert db.execute("pragma integrity_check").fetchone() == ("ok",)
+
+
+def people(tmp_path):
+    with control.reading(tmp_path) as db:
+        users = [name for (name,) in db.execute("select name from users order by name")]
+        return users, db.execute("select count(*) from login_sessions").fetchone()[0]
+
+
+def add(tmp_path, name):
+    with control.changing(tmp_path) as db:
+        db.execute("insert into users values (?, 'admin', 'hash', 1)", (name,))
+        db.execute("insert into login_sessions values (?, ?, 1, 1, '::1')", (name.encode(), name))
+
+
+def test_control_comes_back_and_everyone_logs_in_again(database, tmp_path):
+    control.prepare(tmp_path)
+    add(tmp_path, "ann")
+    _, path = backup.make_all(tmp_path)
+    add(tmp_path, "bob")
+    before = database.read_bytes()
+    with control.reading(tmp_path) as open_all_along:
+        report = restore.restore(tmp_path, path)
+        assert open_all_along.execute("select count(*) from users").fetchone()[0] == 1
+    assert (report["users"], people(tmp_path)) == (1, (["ann"], 0))
+    assert database.read_bytes() == before
+    with control.reading(tmp_path) as db:
+        assert control.audited(db, 1)[0]["action"] == "restore"
+    # What was there can be brought back, too; also where there is no file any more.
+    for suffix in ("", "-wal", "-shm"):
+        (tmp_path / f"control.db{suffix}").unlink(missing_ok=True)
+    assert restore.restore(tmp_path, Path(report["replaced"]))["replaced"] is None
+    assert people(tmp_path) == (["ann", "bob"], 0)
+
+
+def test_control_of_a_newer_program_or_damaged_is_refused(database, tmp_path, monkeypatch):
+    control.prepare(tmp_path)
+    add(tmp_path, "ann")
+    _, path = backup.make_all(tmp_path, file=tmp_path / "copy.db")
+    monkeypatch.setattr(control.migrations, "_migrations", control.migrations._migrations[:-1])
+    with pytest.raises(JobError, match="newer llmitm"):
+        restore.restore(tmp_path, path)
+    monkeypatch.undo()
+    path.write_bytes(path.read_bytes()[:-4096])
+    with pytest.raises(JobError):
+        restore.restore(tmp_path, path)
+    assert people(tmp_path) == (["ann"], 1)

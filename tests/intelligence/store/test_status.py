@@ -11,7 +11,8 @@ from intelligence.store import status as status_module
 from intelligence.store.journal import EndHead
 from intelligence.store.journal_writer import JournalWriter
 from intelligence.store.migrations import open_database
-from intelligence.store.status import AlreadyRunning, ProcessStatus, journal_lag, read_statuses
+from intelligence.store.status import AlreadyRunning, ProcessStatus, journal_lag, read_statuses, unread
+from tests.intelligence.store.test_keeping import drained, record
 
 
 def test_announces_and_leaves_nothing(tmp_path):
@@ -121,3 +122,10 @@ def test_journal_lag_counts_what_no_commit_covers(tmp_path):
     db.commit()
     assert journal_lag(tmp_path) == (10, 1)
     journal.close()
+
+
+def test_unread_calls_are_counted_and_unknown_without_a_record(tmp_path):
+    assert unread(tmp_path) is None
+    record(tmp_path, "one", "two")
+    drained(tmp_path)
+    assert unread(tmp_path) == 2
