@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator
+from itertools import islice
 from typing import Any
 
 from intelligence.store.ancestry import ANSWER, COPIED, calls_of
@@ -17,6 +18,8 @@ from intelligence.wire.json_value import decode, text
 _LOOKED_AT = 32
 _RECENT_MS = 12 * 60 * 60 * 1000
 _TASK = 12
+# Of an answer is remembered: so many of its texts, and of each so many characters.
+_TASKS, _TASK_CHARS = 64, 16_384
 
 # One question for all of them: a request that begins a session asks it, and most do.
 _RECENT = f"""
@@ -79,7 +82,8 @@ class Origins:
     def _tasked(self, session: sqlite3.Row, first: str) -> bool:
         if session["state"] is None or session["claimed"]:
             return False
-        return any(task in first or first in task for task in self._tasks(session["last_request"]))
+        tasks = self._tasks(session["last_request"])
+        return bool(tasks) and any(task in first or first in task for task in tasks)
 
     def _tasks(self, request: int) -> list[str]:
         """What the tool calls of an answer say, remembered for it is asked for often."""
@@ -87,12 +91,13 @@ class Origins:
             if len(self._tasks_of) > 4 * _LOOKED_AT:
                 self._tasks_of.clear()
             row = self._db.execute(ANSWER, (request,)).fetchone()
-            known = self._tasks_of[request] = [
-                task
+            tasks = (
+                task[:_TASK_CHARS]
                 for call in (calls_of(row["tool_calls"]) if row else [])
                 for task in _strings(decode(text(call.get("arguments")).encode("utf-8", "replace")), 0)
                 if len(task) >= _TASK
-            ]
+            )
+            known = self._tasks_of[request] = list(islice(tasks, _TASKS))
         return known
 
 

@@ -2,7 +2,8 @@
 
 Only the worker writes (`Tree`), inside the transaction of its batch. Like the drain it mirrors the database in memory, so
 after any error of the database it is thrown away. What it remembers is bounded: known parts by the hash of their bytes as
-they came, so that a history sent again costs one hash a message, and known steps of chains.
+they came, so that a history sent again costs one hash a message; known steps of chains; and known envelopes, for the system
+prompt and the tools of an agent come with every request, and cost one hash together.
 """
 
 from __future__ import annotations
@@ -81,10 +82,11 @@ class Tree:
         self._parts: dict[bytes, tuple[Said, list[Mark]]] = {}
         self._nodes: dict[tuple[int, int], int] = {}
         self._envelopes: dict[bytes, int] = {}
+        self._whole: dict[bytes, int] = {}
 
     def put(self, split: Split, seq: int, format: str | None) -> Stored:
         """Store what is new of a request. Raises `sqlite3.Error`."""
-        for memory in (self._parts, self._nodes, self._envelopes):
+        for memory in (self._parts, self._nodes, self._envelopes, self._whole):
             if len(memory) > REMEMBERED:
                 _forget_older_half(memory)
         tip, path, marked = 0, [], []
@@ -94,6 +96,13 @@ class Tree:
                 marked.append((n, marks))
             path.append(said)
             tip = self._node(tip, said.id)
+        envelope = self._envelope_of(split, seq, format)
+        return Stored(tip, envelope, dump_json(marked) if marked else None, path)
+
+    def _envelope_of(self, split: Split, seq: int, format: str | None) -> int:
+        seen = _seen(split)
+        if (known := self._whole.get(seen)) is not None:
+            return known
         items: list[Any] = []
         held = set()
         for item in split.envelope:
@@ -105,7 +114,8 @@ class Tree:
                 items.append([_TEXT] if item.text else [_CHAIN, item.separator])
             else:
                 items.append(item)
-        return Stored(tip, self._envelope(_pack(items), held), dump_json(marked) if marked else None, path)
+        found = self._whole[seen] = self._envelope(_pack(items), held)
+        return found
 
     def _part(self, kind: str, raw: bytes, key: str, format: str | None, seq: int) -> tuple[Said, list[Mark]]:
         seen = blake2b(raw, digest_size=HASH_BYTES, person=kind.encode(), salt=key.encode()).digest()
@@ -145,6 +155,19 @@ class Tree:
             self._db.executemany(_INSERT_ENVELOPE_PART, [(envelope, part) for part in sorted(held)])
         self._envelopes[hash_] = envelope
         return envelope
+
+
+def _seen(split: Split) -> bytes:
+    """Of all that stands around the messages, as it came; each item with what it is and its length."""
+    said = [split.key.encode()]
+    for item in split.envelope:
+        if isinstance(item, bytes):
+            said += (b"%d " % len(item), item)
+        elif isinstance(item, Part):
+            said += (b"%b %d " % (item.kind.encode(), len(item.raw)), item.raw)
+        else:
+            said += (b"text " if item.text else b"chain ", item.separator)
+    return blake2b(b"".join(said), digest_size=HASH_BYTES).digest()
 
 
 def path(db: sqlite3.Connection, tip: int) -> list[Said]:
