@@ -35,7 +35,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-LATEST_CALLS = 50
 POLL_SECONDS = 0.01
 PROGRESS_SECONDS = 0.2
 HEALTH_SECONDS = 2.0
