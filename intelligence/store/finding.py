@@ -21,19 +21,23 @@ from typing import Any
 
 from intelligence.store.ranking import Weigher
 from intelligence.store.search import CLOSE, OPEN, ROLES
-from intelligence.store.search_plan import CALLS, FOUND, TEXTS, Plan, plan_of
+from intelligence.store.search_plan import CALLS, FOUND, TEXTS, WIDEST, Plan, plan_of
 from intelligence.store.search_query import Query
 
 PAGE = 25
 COUNTED = 1_000
 RANKED = 400
 SECONDS = 0.11
-# Ids of the first step, of the widest, and what one step may give.
-STEP, WIDEST, MOST = 8_000, 4_000_000, 1_500
+# Ids of the first step, and what one step may give.
+STEP, MOST = 8_000, 1_500
 
 SNIPPET = f"""
 select snippet(search_texts_fts, 0, char({ord(OPEN)}), char({ord(CLOSE)}), '…', 28) from search_texts_fts
 where search_texts_fts match :match and rowid = :id"""
+# The same for all of a page: to gather the words of a prefix for each row would take long.
+SNIPPETS = SNIPPET.replace("select ", "select rowid, ", 1).replace(
+    "rowid = :id", "rowid between :low and :high and +rowid in (select value from json_each(:ids))"
+)
 BEGINNING = "select substr(text, 1, 220) from search_texts where id = :id"
 TEXT = "select text from search_texts where id = :id"
 WHEN = "select started_at from requests where seq <= :seq order by seq desc limit 1"
@@ -124,7 +128,7 @@ def _scan(
 ) -> tuple[list[int], int, int | None]:
     """The first `wanted` ids, how many there are up to about `COUNTED`, and the id from which there may be more (None: none)."""
     ids: list[int] = []
-    total, step = 0, STEP
+    total, step = 0, plan.step or STEP
     if plan.only is not None:
         for n in range(0, len(plan.only), MOST):
             some = plan.only[n : n + MOST]
@@ -190,7 +194,11 @@ def _when(db: sqlite3.Connection, id_: int) -> int | None:
 
 
 def _shown(db: sqlite3.Connection, ids: Iterable[int], plan: Plan) -> list[dict[str, Any]]:
-    rows, match = [], plan.values.get("match")
+    rows, match, ids = [], plan.values.get("match"), list(ids)
+    known: dict[int, str] = {}
+    if plan.step and ids:
+        bound = {"match": match, "low": min(ids), "high": max(ids), "ids": json.dumps(ids)}
+        known = dict(db.execute(SNIPPETS, bound).fetchall())
     for id_ in ids:
         seq, role = divmod(id_, len(ROLES))
         cursor = db.execute(SHOWN, {"seq": seq})
@@ -201,11 +209,9 @@ def _shown(db: sqlite3.Connection, ids: Iterable[int], plan: Plan) -> list[dict[
             found["text"] = found["tool_calls"] = None
         if "user" not in plan.may_see:
             found["session_title"] = None
-        text = None
-        if plan.source is not CALLS:
-            text = db.execute(
-                SNIPPET if match else BEGINNING, {"match": match, "id": id_} if match else {"id": id_}
-            )
-        words = None if text is None else (text.fetchone() or ("",))[0]
-        rows.append({**found, "id": id_, "role": None if text is None else ROLES[role], "snippet": words})
+        words = known.get(id_)
+        if words is None and plan.source is not CALLS:
+            bound = {"match": match, "id": id_} if match else {"id": id_}
+            words = (db.execute(SNIPPET if match else BEGINNING, bound).fetchone() or ("",))[0]
+        rows.append({**found, "id": id_, "role": None if words is None else ROLES[role], "snippet": words})
     return rows

@@ -17,9 +17,12 @@ from typing import Any
 from intelligence.store.search import ROLES
 from intelligence.store.search_query import NAMES, Query, Range, Term
 
-# Fewer calls than that are looked at one by one.
-FEW = 2_000
+# Fewer calls than that are looked at one by one; in the full-text index, where each costs a search of its own, fewer still.
+FEW, FEW_IN_INDEX = 2_000, 60
+# A span with more calls is not measured: most of the record is in it.
+SPAN = 200_000
 MOST_NAMES = 500
+WIDEST = 4_000_000  # ids of a step
 CALL = len(ROLES) - 1  # a call that is found, not a text of it
 
 # Where candidates come from, as ids of `search`.
@@ -33,7 +36,8 @@ with recursive names (value) as (
     select min({0}) from requests where {0} is not null
     union all select (select min({0}) from requests where {0} > names.value) from names where value is not null limit :limit)
 select value from names where value is not null"""
-BETWEEN = "select min(seq), max(seq) from requests where started_at >= :since and started_at <= :until"
+FROM = f"select min(seq), count(*) from (select seq from requests where started_at >= :since limit {SPAN})"
+UP_TO = "select max(seq) from requests where started_at <= :until"
 SESSION = "select seq from sessions where id >= :id and id < :id || '~' order by id limit 50"
 OF_SESSIONS = "select request from turns where session in (select value from json_each(:values)) limit :limit"
 
@@ -51,6 +55,7 @@ class Plan:
     highest: int = 2**62
     nothing: bool = False
     may_see: frozenset[str] = frozenset(ROLES)
+    step: int | None = None  # ids of the first step
     problems: list[str] = field(default_factory=list)
 
 
@@ -62,6 +67,8 @@ def plan_of(db: sqlite3.Connection, query: Query, may_see: frozenset[str]) -> Pl
         roles = roles - set(term.values) if term.excluded else roles & set(term.values)
     source = FOUND if match else TEXTS if asked else CALLS
     plan = Plan(source, {"match": match} if match else {}, may_see=may_see)
+    if any(term.prefix for term in query.words):
+        plan.step = WIDEST  # all words that begin so are gathered anew for each step
     plan.nothing = not query.terms or not roles or bool(query.errors)
     if plan.nothing:
         return plan
@@ -74,8 +81,11 @@ def plan_of(db: sqlite3.Connection, query: Query, may_see: frozenset[str]) -> Pl
         chosen = _narrow(db, plan, term, f"v{n}")
         if chosen is not None and (few is None or len(chosen) < len(few)):
             few = chosen
-    if few is not None:
+    if few is not None and (source is not FOUND or len(few) <= FEW_IN_INDEX):
         plan.only = sorted(few, reverse=True)
+    elif few:
+        plan.lowest = max(plan.lowest, len(ROLES) * min(few))
+        plan.highest = min(plan.highest, len(ROLES) * (max(few) + 1))
     return plan
 
 
@@ -159,12 +169,15 @@ def _timed(db: sqlite3.Connection, plan: Plan, term: Term, key: str) -> None:
     until = 2**62 if most is None else int(most) - 1
     plan.values |= {f"{key}a": since, f"{key}b": until}
     plan.conditions.append(f"q.started_at between :{key}a and :{key}b")
-    low, high = db.execute(BETWEEN, {"since": since, "until": until}).fetchone()
-    if low is None:
-        plan.highest = 0
-    else:
-        plan.lowest = max(plan.lowest, len(ROLES) * low)
-        plan.highest = min(plan.highest, len(ROLES) * (high + 1))
+    if least is not None:
+        low, count = db.execute(FROM, {"since": since}).fetchone()
+        if low is None:
+            plan.highest = 0
+        elif count < SPAN:
+            plan.lowest = max(plan.lowest, len(ROLES) * low)
+    if most is not None:
+        high = db.execute(UP_TO, {"until": until}).fetchone()[0]
+        plan.highest = 0 if high is None else min(plan.highest, len(ROLES) * (high + 1))
 
 
 _COLUMNS = {
