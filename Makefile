@@ -9,7 +9,7 @@ PYTHON := $(shell for p in python3.14 python3.13 python3.12 python3 python \
 	&& "$$p" -c 'import sys; print(sys.executable)' && break; done)
 UV := $(or $(shell command -v uv 2>/dev/null),.uv/bin/uv)
 
-.PHONY: help setup run test lint bench bench-store fuzz demo install uninstall docs clean
+.PHONY: help setup run test lint bench bench-store fuzz eval train demo install uninstall docs clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -48,6 +48,13 @@ SECONDS_EACH := $(if $(filter command line environment override,$(origin SECONDS
 fuzz: $(if $(findstring .uv,$(UV)),.uv/bin/uv) ## fuzz every decoder, SECONDS=120 each; finds become test fixtures
 	@$(UV) run --quiet --frozen --isolated --no-default-groups --group fuzz $(if $(PYTHON),--python "$(PYTHON)",--python 3.13) \
 	python -m tests.fuzz --seconds $(SECONDS_EACH)
+
+TRAINED := run --quiet --frozen --group train $(if $(PYTHON),--python "$(PYTHON)",--python 3.13)
+eval: $(if $(findstring .uv,$(UV)),.uv/bin/uv) ## how well the detectors do, each source left out of training; needs LLMITM_DATASETS
+	@$(UV) $(TRAINED) --isolated python -m tests.eval
+
+train: $(if $(findstring .uv,$(UV)),.uv/bin/uv) ## train the injection model anew; needs LLMITM_DATASETS
+	@$(UV) $(TRAINED) --isolated python -m intelligence.detect.training
 
 install: setup ## put `llmitm` on PATH
 	@$(UV) tool install --quiet --force --editable '.[demo]' $(if $(PYTHON),--python "$(PYTHON)") && $(UV) tool update-shell

@@ -67,6 +67,10 @@ def command(file: Any, jsonl: bool, fail_on: tuple[str, ...]) -> None:
         sys.exit(1)
 
 
+def _name(file: Any) -> str:
+    return str(getattr(file, "name", "-"))
+
+
 type Scan = Callable[[str, str | None], Sequence[Any]]
 
 
@@ -78,7 +82,7 @@ def _text(file: Any, scan: Scan) -> set[str]:
         column = detection.start - text.rfind("\n", 0, detection.start)
         place = "whole text" if detection.kind == "content" else f"{line}:{column}"
         click.echo(
-            f"{file.name}:{place}: {detection.kind} {detection.type} {detection.score:.2f} ({detection.rule})"
+            f"{_name(file)}:{place}: {detection.kind} {detection.type} {detection.score:.2f} ({detection.rule})"
         )
     click.echo(f"{decide(found)}: {len(found)} found", err=True)
     return {d.kind for d in found}
@@ -107,5 +111,5 @@ def _lines(file: Any) -> Iterator[Line]:
             yield msgspec.json.decode(raw, type=Line)
         except (msgspec.DecodeError, UnicodeDecodeError) as e:
             raise click.ClickException(
-                f'{file.name}, line {number}: {e}. A line is {{"id", "text", "role"?}}.'
+                f'{_name(file)}, line {number}: {e}. A line is {{"id", "text", "role"?}}.'
             ) from None

@@ -26,7 +26,7 @@ RULES: tuple[tuple[str, float, str], ...] = (
     (
         "delete_tree",
         0.95,
-        r"\brm\s{1,4}(?:-{1,2}[A-Za-z-]{1,24}\s{1,4}){0,4}-{1,2}(?:[a-z]{0,4}r[a-z]{0,4}|recursive)\s{1,4}(?:-{1,2}[A-Za-z-]{1,24}\s{1,4}){0,4}[\"']?(?:/(?:\*|\s|$|[\"';&|])|~(?:/?\s|/?$|/\*|[\"';&|])|\$HOME\b|\$\{HOME\}|/(?:etc|usr|var|home|root|boot|bin|lib|opt|srv|Users|System)(?:/\*|/?[\s\"';&|]|/?$)|\*(?:\s|$)|\.\.?/?(?:\s|$|\*|[\"';&|]))",
+        r"\brm\s{1,4}(?:-{1,2}[A-Za-z-]{1,24}\s{1,4}){0,4}-{1,2}(?:[a-z]{0,4}r[a-z]{0,4}|recursive)\s{1,4}(?:-{1,2}[A-Za-z-]{1,24}\s{1,4}){0,4}[\"']?(?:/(?:\*|\s|$|[\"';&|])|~(?:/?\s|/?$|/\*|/?[\"';&|])|\$HOME\b|\$\{HOME\}|/(?:etc|usr|var|home|root|boot|bin|lib|opt|srv|Users|System)(?:/\*|/?[\s\"';&|]|/?$)|\*(?:\s|$)|\.\.?/?(?:\s|$|\*|[\"';&|]))",
     ),
     ("delete_tree", 0.9, r"\brm\s{1,4}" + _FLAGS + r"--no-preserve-root\b"),
     ("delete_tree", 0.9, r"(?i)\bfind\s{1,4}(?:/|~|\$HOME)\S{0,40}\s.{0,80}-(?:delete\b|exec\s{1,3}rm\b)"),

@@ -102,25 +102,50 @@ class Hit:
     match_end: int
 
 
-_LONG_REPEAT = re2.compile(r"\{([89]|[1-9][0-9]+)(?:,[0-9]*)?\}")
+_REPEAT = re2.compile(r"\{([0-9]+)(?:,([0-9]+))?\}[?]?")
+_LONG = 16
+_ENOUGH = 6
+# A shorter beginning stands everywhere, or is empty.
+_TELLING = 4
 
 
 def beginning(regex: str) -> str:
-    """The pattern up to its first long repetition, of which six are kept.
+    """The pattern up to its first long repetition: every match of `regex` begins with a match of it.
 
-    A repetition of 200 letters is 200 states, times all that may stand at the same place; six tell just as well where
-    to look.
+    A repetition of 200 letters is 200 states, times all that may stand at the same place; the few before it tell just
+    as well where to look. Of one that must come at least six times, six are kept.
     """
-    long = _LONG_REPEAT.search(regex)
-    if long is None:
-        return regex
-    cut = regex[: long.start()]
-    open_at: list[int] = []
-    for position, letter in enumerate(cut):
-        if letter in "()" and cut[position - 1 : position] != "\\":
-            open_at = [*open_at, position] if letter == "(" else open_at[:-1]
-    # Inside brackets alternatives would get lost: back to before the outermost.
-    return cut[: open_at[0]] if open_at else cut + "{6}"
+    opened: list[int] = []
+    atom = position = 0  # what a repetition at `position` would repeat begins at `atom`
+    while position < len(regex):
+        letter = regex[position]
+        if letter == "{" and (repeat := _REPEAT.match(regex[position:])):
+            least = int(repeat[1])
+            if max(least, int(repeat[2] or 0)) >= _LONG:
+                # Inside brackets alternatives would get lost: back to before the outermost.
+                kept = regex[:position] + f"{{{_ENOUGH}}}" if least >= _ENOUGH else regex[:atom]
+                cut = regex[: opened[0]] if opened else kept
+                return cut if len(cut.removeprefix("(?i)").removeprefix("(?m)")) >= _TELLING else regex
+            position += repeat.end()
+            continue
+        if letter == "(":
+            opened.append(position)
+        elif letter == ")":
+            atom = opened.pop()
+        elif letter not in "?*+|":
+            atom = position
+        if letter == "[":
+            position = _class_end(regex, position)
+        else:
+            position += 2 if letter == "\\" else 1
+    return regex
+
+
+def _class_end(regex: str, start: int) -> int:
+    position = start + 2
+    while regex[position] != "]" or regex[position - 1] == "\\":
+        position += 1
+    return position + 1
 
 
 class Group:

@@ -53,12 +53,8 @@ class Trigger:
     end: int
 
 
-def injection(text: Text, source: str | None = None, deadline: float | None = None) -> list[Detection]:
-    """What `text` tries to make a model do, in order. Raises `DeadlineExceeded`.
-
-    `source` is where it stands, as in `wire.places`. What the user types is the user's to say: the model alone does
-    not alert there on text that no rule knows, unless it is very sure.
-    """
+def injection(text: Text, deadline: float | None = None) -> list[Detection]:
+    """What `text` tries to make a model do, in order. Raises `DeadlineExceeded`."""
     found: list[tuple[int, int, str, float]] = []
     suspected: list[tuple[int, int, float]] = []
     data = text.data
@@ -99,15 +95,18 @@ def families() -> tuple[tuple[tuple[str, float, Any], ...], ...]:
     )
 
 
+# A word's bits: 16 for the families it begins, 16 for those it completes, 16 for those it calls for alone.
+_COMPLETES, _ALONE, _SIXTEEN = np.uint64(16), np.uint64(32), np.uint64(0xFFFF)
+
+
 @cache
 def _table() -> tuple[Any, Any]:
-    """Which families a word begins (low 16 bits) and which it completes (high), by its place, and the same by its
-    check."""
-    tables = (np.zeros(features.SIZE, np.uint32), np.zeros(features.SIZE, np.uint32))
+    """Bits of a word by its place, and the same by its check: both must say so."""
+    tables = (np.zeros(features.SIZE, np.uint64), np.zeros(features.SIZE, np.uint64))
     for number, lists in enumerate(injection_rules.FAMILIES.values()):
-        for half, listed in enumerate(lists):
+        for slot, listed in enumerate(lists):
             words = features.words(listed.encode())
-            bit = np.uint32(1 << (number + 16 * half))
+            bit = np.uint64(1 << (number + 16 * slot))
             tables[0][words.single] |= bit
             tables[1][words.check] |= bit
     return tables
@@ -116,18 +115,18 @@ def _table() -> tuple[Any, Any]:
 def triggers(words: features.Words) -> Iterator[Trigger]:
     """Where a family's first words are followed by its second."""
     by_place, by_check = _table()
-    bits = by_place[words.single] & by_check[words.check]
-    begins = np.flatnonzero(bits & np.uint32(0xFFFF))
-    if not len(begins):
-        return
-    ends = np.zeros(len(bits) + injection_rules.NEAR + 1, np.uint32)
-    ends[: len(bits)] = bits >> np.uint32(16)
-    near = ends[begins].copy()
-    for ahead in range(1, injection_rules.NEAR + 1):
-        near |= ends[begins + ahead]
-    called = near & bits[begins]
+    bits = by_place[words.single]
+    known = np.flatnonzero(bits)
+    bits = bits[known] & by_check[words.check[known]]
+    # Only words of the lists are left; how far apart two stand is told by their numbers.
+    completes = (bits >> _COMPLETES) & _SIXTEEN
+    called = (bits >> _ALONE) & _SIXTEEN
+    begins = bits & _SIXTEEN
+    for ahead in range(1, min(injection_rules.NEAR, len(known) - 1) + 1):
+        near = known[ahead:] - known[:-ahead] <= injection_rules.NEAR
+        called[:-ahead] |= np.where(near, begins[:-ahead] & completes[ahead:], 0)
     for index in np.flatnonzero(called):
-        word, families_called = int(begins[index]), int(called[index])
+        word, families_called = int(known[index]), int(called[index])
         start, end = int(words.starts[word]), int(words.ends[word])
         for family in range(len(injection_rules.FAMILIES)):
             if families_called >> family & 1:
@@ -159,18 +158,28 @@ def _not_quoted(data: bytes, start: int, end: int) -> bool:
 def _graded(
     text: Text, found: list[tuple[int, int, str, float]], suspected: list[tuple[int, int, float]]
 ) -> list[Detection]:
-    detections: dict[tuple[int, int, str], Detection] = {}
+    """One detection a place and type, the surest. The model's own stands only where no rule does."""
+    detections: list[Detection] = []
     for start, end, rule, score in found:
         if score < _AGREED and any(a < end and start < b for a, b, _ in suspected):
             score = _AGREED
-        span = text.span(start, end)
-        detections[(*span, rule)] = Detection("injection", _type(rule), score, *span, rule)
+        detections.append(Detection("injection", _type(rule), score, *text.span(start, end), rule))
     for start, end, score in suspected:
-        span = text.span(start, end)
-        detections[(*span, "model")] = Detection(
-            "injection", "injection", min(score, _MODEL_AT_MOST), *span, "injection.model"
-        )
-    return sorted(detections.values(), key=lambda d: (d.start, d.end))
+        if not any(a < end and start < b for a, b, _, _ in found):
+            at = text.span(start, end)
+            detections.append(
+                Detection("injection", "injection", min(score, _MODEL_AT_MOST), *at, "injection.model")
+            )
+    detections.sort(key=lambda d: (-d.score, d.start, -d.end))
+    kept: list[Detection] = []
+    for one in detections:
+        if all(one.type != k.type or one.end <= k.start or k.end <= one.start for k in kept[-_COMPARED:]):
+            kept.append(one)
+    return sorted(kept, key=lambda d: (d.start, d.end))
+
+
+# How many neighbours a detection is compared with: a text full of attacks must not take quadratic time.
+_COMPARED = 64
 
 
 _JAILBREAK = frozenset(

@@ -42,8 +42,8 @@ _ORDERS = (
 )
 _ALONE = "unfiltered uncensored unrestricted amoral unethical immoral unhinged lawless jailbroken unaligned unshackled jailbreak jailbreaking dan antigpt evilbot"
 
-# name: (words that begin it, words of which one follows within `NEAR`, or is the first itself)
-FAMILIES: dict[str, tuple[str, str]] = {
+# name: (words that begin it, words of which one follows within `NEAR`, words that are enough alone)
+FAMILIES: dict[str, tuple[str, ...]] = {
     "set_aside": (_ACTS, _ORDERS + " ai assistant chatgpt model bot claude gpt programmed"),
     "persona": (
         _ALONE
@@ -52,6 +52,7 @@ FAMILIES: dict[str, tuple[str, str]] = {
         _ALONE
         + " evil restrictions restriction limitations censorship moral morals morality ethic ethics ethical openai sudo"
         " controversial forbidden chatgpt fired punished killed laws illegal offensive enabled activated",
+        _ALONE,
     ),
     "refuse": (
         "never not don't cannot can't won't without stay remain always break keep",
@@ -83,8 +84,8 @@ FAMILIES: dict[str, tuple[str, str]] = {
         "https http www conversation credential credentials password passwords secrets confidential inbox environment history keys key com",
     ),
     "answer": (
-        "when whenever if once respond reply answer output say write print decode decrypt reverse unscramble deobfuscate",
-        "asked asks questioned summarize queried only just exclusively exactly obey execute follow",
+        "when whenever if once include insert add append put embed place inject start begin starting beginning prefix respond reply answer output say write print decode decrypt reverse unscramble deobfuscate",
+        "asked asks questioned summarize queried only just exclusively exactly obey execute follow response summary verbatim",
     ),
     "foreign": (
         "ignora ignorar ignorad olvida olvidar olvidarte desestima descarta omite ignore ignorez ignorer oublie oubliez oublier néglige négligez négliger tiens tenez ignoriere ignorieren vergiss"
@@ -353,6 +354,18 @@ RULES: tuple[tuple[str, str, bool, str], ...] = (
         r"\b(?:decode|decrypt|reverse|unscramble|deobfuscate)[ ]"
         rf"{_GAP % 6}(?:and|then)[ ]{_GAP % 2}(?:follow|execute|do|obey|answer|comply|perform|run|act)\b",
     ),
+    (
+        "answer",
+        "carry_in_answer",
+        False,
+        r"\b(?:include|insert|add|append|put|embed|write|place|inject)[ ](?:this |the |following |these |in |into |to |at |also ){0,4}(?:the )?(?:end of |beginning of |start of )?your (?:response|answer|reply|output|summary)\b.{0,60}(?:exact|verbatim|string|text|image|link|following|<|!\[|\")",
+    ),
+    (
+        "answer",
+        "start_with_consent",
+        False,
+        r"\b(?:start|begin|starting|beginning|prefix) (?:your |the |all |every |each )?(?:response|answer|reply|output|replies|answers|responses)s? with[ :]{1,2}[\"'“‘(]?(?:sure|absolutely|yes|of course|certainly|ok|i am|i'm|hello|step 1)\b",
+    ),
     # the same in other languages
     (
         "foreign",
@@ -418,13 +431,13 @@ RULES: tuple[tuple[str, str, bool, str], ...] = (
         "mark",
         "set_aside_zh",
         True,
-        r"(?:忽略|无视|忘记|忘掉|不要理会|忽視|無視)[^。\n]{0,30}(?:指令|指示|说明|提示|规则|指令|規則|命令)",
+        r"(?:忽略|无视|忘记|忘掉|不要理会|忽視|無視)[^\n]{0,90}(?:指令|指示|说明|提示|规则|指令|規則|命令)",
     ),
     (
         "mark",
         "set_aside_ja",
         True,
-        r"(?:指示|命令|ルール|プロンプト|指令)[^。\n]{0,15}(?:無視|忘れ|従わない)",
+        r"(?:指示|命令|ルール|プロンプト|指令)[^\n]{0,45}(?:無視|忘れ|従わない)",
     ),
     ("mark", "set_aside_ko", True, r"(?:지시|명령|지침|규칙|프롬프트)[^.\n]{0,20}(?:무시|잊어|따르지)"),
 )

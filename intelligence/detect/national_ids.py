@@ -1,4 +1,3 @@
-# ruff: noqa: E501  (a pattern reads better whole)
 """Numbers that states and banks give to one person, checked by python-stdnum where they have a check digit.
 
 A format that nothing else has is enough by itself (an Italian codice fiscale, a Brazilian CPF with its dots). A bare
@@ -46,6 +45,11 @@ def _lettered(type: str, regex: str, accept: Callable[[bytes, int, int], bool], 
     return Rule(f"pii.{type}", type, rf"\b{regex}\b", score, accept)
 
 
+def _worded(type: str, words: str, regex: str) -> Rule:
+    """What is one only behind its word."""
+    return Rule(f"pii.{type}", type, rf"(?i)(?:{words})[^\n]{{0,40}}?\b({regex})\b", 0.7)
+
+
 # Those with letters in them.
 LETTERED: tuple[Rule, ...] = (
     _lettered(
@@ -66,20 +70,18 @@ LETTERED: tuple[Rule, ...] = (
     _lettered(
         "in_pan", r"[A-Z]{3}[PCHABGJLFT][A-Z][0-9]{4}[A-Z]", _near("\\bpan\\b|permanent account|income tax")
     ),
-    _lettered(
-        "passport", r"[A-Z]{1,2}[0-9]{6,8}", _near("passport|passeport|reisepass|pasaporte|passaporto"), 0.7
+    _worded(
+        "passport", r"passport|passeport|reisepass|pasaporte|passaporto", r"[A-Z]{1,2}[0-9]{6,8}|[0-9]{9}"
     ),
-    _lettered(
+    _worded(
         "driver_license",
-        r"(?i:[A-Z]{0,2}[0-9]{5,14}[A-Z]{0,2}|[0-9]{3,4}-[0-9]{2,4}-[0-9]{3,4})",
-        _near("driver'?s?[ -]licen[sc]e|driving licen[sc]e|führerschein|permis de conduire"),
-        0.7,
+        r"driver'?s?[ -]licen[sc]e|driving licen[sc]e|führerschein|permis de conduire",
+        r"[A-Z]{0,2}[0-9]{5,14}[A-Z]{0,2}|[0-9]{3,4}-[0-9]{2,4}-[0-9]{3,4}",
     ),
-    _lettered(
+    _worded(
         "medical_record_number",
+        r"\bmrn\b|medical record|patient (?:id|number)|health record",
         r"[A-Z]{0,3}-?[0-9]{5,12}",
-        _near("\\bmrn\\b|medical record|patient (?:id|number)|health record"),
-        0.7,
     ),
 )
 

@@ -1,4 +1,3 @@
-# ruff: noqa: E501  (a pattern reads better whole)
 """Who asked for this tool call? An instruction that came in a tool's result, followed by a call that serves it.
 
 No wording gives such an attack away: "send the report to eve@example.org" is a fine sentence. What gives it away is

@@ -168,7 +168,7 @@ def _scan(
     if "exfiltration" in kinds:
         found += exfiltration(one, source, tuple(found), deadline)
     if "injection" in kinds:
-        found += injection(one, source, deadline)
+        found += injection(one, deadline)
     if "command" in kinds:
         found += commands(one, deadline)
     if "canary" in kinds and tokens:

@@ -199,12 +199,22 @@ MARKED: tuple[tuple[str, str, int, str], ...] = (
         16,
         rf"[0-9]{{15,16}}(?:\||%7[cC]){_WORD}{{27,40}}",
     ),
+    (
+        "basic_auth_url",
+        r"https?://[^\s:/@\"'<>]{1,64}:",
+        0,
+        r"https?://([^\s:/@\"'<>]{1,64}:[^\s@/\"'<>]{3,120})@[A-Za-z0-9\[]",
+    ),
+    (
+        "db_url_password",
+        r"[a-z0-9]://[^\s:/@\"'<>]{0,64}:[^\s@/\"'<>]{3}",
+        24,
+        r"[a-z][a-z0-9+.-]{1,24}://[^\s:/@\"'<>]{0,64}:([^\s@/\"'<>]{3,120})@[A-Za-z0-9\[]",
+    ),
 )
 
 # What is a secret by where it stands.
 PLACED: tuple[tuple[str, str], ...] = (
-    ("db_url_password", r"[a-z][a-z0-9+.-]{1,24}://[^\s:/@\"'<>]{0,64}:([^\s@/\"'<>]{3,120})@[A-Za-z0-9\[]"),
-    ("basic_auth_url", r"https?://([^\s:/@\"'<>]{1,64}:[^\s@/\"'<>]{3,120})@[A-Za-z0-9\[]"),
     (
         "authorization_header",
         r"(?i)authorization[\"']?\s{0,2}[:=]\s{0,2}[\"']?(?:basic|bearer|token|apikey|bot)\s{1,3}([A-Za-z0-9+/=_.~!@#%^&*?$-]{8,400})",

@@ -46,17 +46,19 @@ def groups() -> tuple[Group, Group]:
         for number, (type, regex) in enumerate(secret_rules.PREFIXED)
     ]
     prefixed += [
-        Rule(f"secret.{type}.marked", type, mark, 0.95, _free_standing, whole, before)
+        Rule(
+            f"secret.{type}.marked",
+            type,
+            mark,
+            0.95,
+            _in_url if "url" in type else _free_standing,
+            whole,
+            before,
+        )
         for type, mark, before, whole in secret_rules.MARKED
     ]
     placed = [
-        Rule(
-            f"secret.{type}.{number}",
-            type,
-            regex,
-            0.9,
-            _in_url if type.endswith(("url", "url_password")) else _a_password,
-        )
+        Rule(f"secret.{type}.{number}", type, regex, 0.9, _a_password)
         for number, (type, regex) in enumerate(secret_rules.PLACED)
     ]
     return Group(prefixed), Group(placed)

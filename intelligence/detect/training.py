@@ -3,6 +3,9 @@
 Reads `injection.jsonl.gz` (`{"text", "label", "kind", "source"}` a line) from `LLMITM_DATASETS` and writes
 `models/injection.npz`. Needs scikit-learn, which nothing that runs imports.
 
+Attacks inside tool output are not trained on: what they add to the same attacks by themselves is the look of tool
+output, and a model that has learned that flags every tool. They are scored all the same.
+
 An attack in a long text is a few sentences of it, and nobody marked which. So it is learned in turns: from texts
 short enough to be all attack first; then each long one gives the windows that the model of the turn before likes
 best. Benign windows that it likes come in too, as what it must learn to leave alone. Sources weigh by a power of
@@ -38,7 +41,7 @@ _C = 1.0
 # False positives among benign texts that the threshold is set for.
 FALSE_POSITIVES = 0.005
 
-# Sources that share texts are one: left out together. Each split leaves out its sources, attacks and benign, from training and threshold.
+# Sources that share texts are one. A split's sources, attacks and benign, are left out of training and threshold together.
 SPLITS: tuple[frozenset[str], ...] = (
     frozenset({"garak", "T0-templates", "mitmproxy/mitmproxy"}),
     frozenset({"PurpleLlama", "CLINC150", "simonw/llm"}),
@@ -108,9 +111,9 @@ def train(corpus: Corpus, texts: Any) -> Weights:
     rng = np.random.default_rng(0)
     rows = np.flatnonzero(texts[corpus.text])
     of = corpus.text[rows]
-    benign, attack = rows[corpus.label[of] == 0], rows[corpus.label[of] == 1]
-    plain = ~np.char.startswith(corpus.kind[corpus.text[attack]].astype(str), "indirect")
-    positive = attack[plain & (corpus.windows[corpus.text[attack]] <= 3)]
+    plain = ~np.char.startswith(corpus.kind[of].astype(str), "indirect")
+    benign, attack = rows[corpus.label[of] == 0], rows[(corpus.label[of] == 1) & plain]
+    positive = attack[corpus.windows[corpus.text[attack]] <= 3]
     sample = benign[rng.random(len(benign)) < _BENIGN_PER_TEXT / corpus.windows[corpus.text[benign]]]
     negative = sample
     weights = _fit(corpus, negative, positive)

@@ -1,0 +1,85 @@
+from __future__ import annotations
+
+import ast
+import time
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from intelligence.detect import commands, detection, engine, exfiltration, injection_rules, secret_rules
+from intelligence.detect.engine import Group, Rule, Text
+
+FOLDER = Path(engine.__file__).parent
+PATTERNS = [
+    *(regex for _, regex in secret_rules.PREFIXED + secret_rules.PLACED),
+    *(regex for _, _, regex in commands.RULES),
+    *(regex for family, _, _, regex in injection_rules.RULES if family == "mark"),
+    *(rule.regex for rule in exfiltration.group().rules),
+]
+
+
+def test_no_pattern_runs_in_a_backtracking_engine() -> None:
+    for path in FOLDER.glob("*.py"):
+        names = {
+            alias.name.partition(".")[0]
+            for node in ast.walk(ast.parse(path.read_text()))
+            for alias in getattr(node, "names", [])
+            if isinstance(node, ast.Import | ast.ImportFrom)
+        }
+        assert not names & {"re", "regex", "sre_compile"}, path
+
+
+@given(st.text(), st.data())
+def test_bytes_lead_back_to_code_points(text: str, data: st.DataObject) -> None:
+    start = data.draw(st.integers(0, len(text)))
+    end = data.draw(st.integers(start, len(text)))
+    held = Text(text)
+    first = len(text[:start].encode("utf-8", "replace"))
+    last = len(text[:end].encode("utf-8", "replace"))
+    assert held.span(first, last) == (start, end)
+
+
+def test_a_lone_surrogate_moves_nothing() -> None:
+    assert Text("\ud800abc").span(1, 4) == (1, 4)
+
+
+@pytest.mark.parametrize("regex", PATTERNS)
+def test_what_a_pattern_matches_begins_as_its_beginning_does(regex: str) -> None:
+    begin = engine.beginning(regex)
+    engine.compiled(begin)
+    assert not engine.compiled(begin).match(b""), "an empty beginning stands everywhere"
+
+
+@pytest.mark.parametrize(
+    ("regex", "begin"),
+    [
+        ("abcd[0-9]{32}", "abcd[0-9]{6}"),
+        ("abcd[0-9]{4}", "abcd[0-9]{4}"),
+        ("abcd(?:x{40}|y)z", "abcd"),
+        ("(?i)abcd.{0,60}z", "(?i)abcd"),
+        (r"abcd[\]x]{0,30}", "abcd"),
+        ("[0-9]{32}", "[0-9]{6}"),
+        ("(?:x{40}|y)", "(?:x{40}|y)"),
+    ],
+)
+def test_beginnings(regex: str, begin: str) -> None:
+    assert engine.beginning(regex) == begin
+
+
+@pytest.mark.parametrize("before", [0, 5, engine.WINDOW - 5, engine.WINDOW, 2 * engine.WINDOW - 3])
+def test_a_match_across_windows_is_found_once(before: int) -> None:
+    group = Group([Rule("r", "t", "needle[0-9]{3}")])
+    data = b" " * before + b"needle123" + b" " * 100
+    assert [(h.start, h.end) for h in group.find(data)] == [(before, before + 9)]
+
+
+def test_a_mark_in_the_middle() -> None:
+    group = Group([Rule("r", "t", "@@", whole="[a-z]{2,9}@@[a-z]{2,9}", before=9)])
+    assert [(h.start, h.end) for h in group.find(b"-- ab@@cd, xy@@zz")] == [(3, 9), (11, 17)]
+
+
+def test_the_deadline_is_looked_at() -> None:
+    with pytest.raises(detection.DeadlineExceeded):
+        list(Group([Rule("r", "t", "x")]).find(b"x", time.perf_counter() - 1))
