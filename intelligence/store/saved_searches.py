@@ -34,7 +34,10 @@ def of(db: sqlite3.Connection, user: str) -> list[SavedSearch]:
         "order by user <> ?1, name collate nocase, id",
         (user,),
     )
-    return [SavedSearch(id_, owner, name, query, sort, bool(shared)) for id_, owner, name, query, sort, shared in rows]
+    return [
+        SavedSearch(id_, owner, name, query, sort, bool(shared))
+        for id_, owner, name, query, sort, shared in rows
+    ]
 
 
 def save(db: sqlite3.Connection, user: str, name: str, query: str, sort: str, shared: bool) -> None:
