@@ -47,8 +47,7 @@ def _table() -> Any:
 
 def content(text: Text) -> list[Detection]:
     """One detection, over the whole text, for each matter that it is about."""
-    data = text.data[: features.PIECE]
-    words = features.words(data)
+    _, data, words = text.pieces[0]
     count = len(words.single)
     if count < _FEWEST_WORDS:
         return []

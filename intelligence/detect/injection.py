@@ -58,11 +58,8 @@ def injection(text: Text, deadline: float | None = None) -> list[Detection]:
     found: list[tuple[int, int, str, float]] = []
     suspected: list[tuple[int, int, float]] = []
     data = text.data
-    step = features.PIECE - 1024
-    for base in range(0, max(len(data), 1), step):
+    for base, piece, words in text.pieces:
         check(deadline)
-        piece = data[base : base + features.PIECE]
-        words = features.words(piece)
         if not len(words.single):
             continue
         found += [(base + a, base + b, rule, score) for a, b, rule, score in _sentences(piece, words)]
