@@ -14,7 +14,7 @@ _MAX_ITEMS = 1000
 _MAX_ITEMS_BYTES = 8 * 1024 * 1024
 # Of what is said once for all requests: of all of it, and of all its repetitions in requests.
 _MAX_STANDING_BYTES = 8 * 1024 * 1024
-_MAX_REPEATED_BYTES = 256 * 1024 * 1024
+_MAX_REPEATED_BYTES = 64 * 1024 * 1024
 _AUDIO = ("audio", "data")
 _LONGEST_AUDIO = 256
 

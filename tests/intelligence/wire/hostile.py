@@ -149,8 +149,8 @@ def _repeating(format_: str, once: bytes, ask: bytes) -> Callable[[int], None]:
 
     def read(size: int) -> None:
         splitter = CallSplitter(format_, "m")
-        splitter.feed(True, True, once % (b"a" * 4 * MB))
-        for _ in range((size - 4 * MB) // len(ask)):
+        splitter.feed(True, True, once % (b"a" * (size // 16)))
+        for _ in range(size // len(ask)):
             splitter.feed(True, True, ask)
         splitter.finish()
 
