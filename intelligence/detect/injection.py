@@ -80,16 +80,20 @@ def marks() -> Group:
 
 
 @cache
-def families() -> tuple[tuple[tuple[str, float, Any], ...], ...]:
-    """The compiled patterns of each family: (rule id, score, pattern)."""
-    return tuple(
-        tuple(
-            (f"injection.{name}", _RULE if certain else _WEAK, compiled(f"(?i){regex}", capture=False))
-            for family, name, certain, regex in injection_rules.RULES
-            if family == wanted
+def families() -> tuple[tuple[Any, tuple[tuple[str, float, Any], ...]], ...]:
+    """The compiled patterns of each family: all as one, which mostly says no, and each as (rule id, score, pattern)."""
+    made = []
+    for wanted in injection_rules.FAMILIES:
+        listed = [
+            (n, certain, regex) for family, n, certain, regex in injection_rules.RULES if family == wanted
+        ]
+        together = compiled("(?i)" + "|".join(f"(?:{regex})" for _, _, regex in listed), capture=False)
+        each = tuple(
+            (f"injection.{n}", _RULE if certain else _WEAK, compiled(f"(?i){regex}", capture=False))
+            for n, certain, regex in listed
         )
-        for wanted in injection_rules.FAMILIES
-    )
+        made.append((together, each))
+    return tuple(made)
 
 
 # A word's bits: 16 for the families it begins, 16 for those it completes, 16 for those it calls for alone.
@@ -141,7 +145,10 @@ def _sentences(piece: bytes, words: features.Words) -> Iterator[tuple[int, int, 
             continue
         end = min(trigger.end, len(piece))
         tried[trigger.family] = end
-        for rule, score, pattern in patterns[trigger.family]:
+        together, each = patterns[trigger.family]
+        if together.search(piece, start, end) is None:
+            continue
+        for rule, score, pattern in each:
             for match in pattern.finditer(piece, start, end):
                 if _not_quoted(piece, *match.span()):
                     yield (*match.span(), rule, score)
