@@ -27,6 +27,8 @@ COMMANDS = {
     "prune": ("prune", "Take content that is old or too much; forget a user or a session."),
     "backup": ("backup", "Copy the record while everything runs."),
     "restore": ("restore", "Put a backup in the place of the record."),
+    "policy": ("policy", "Rules: list, try, switch on; the kill switch."),
+    "audit": ("audit", "Prove that the audit log is whole; take it out."),
     "user": ("user", "Say who may log in to the dashboard."),
     "trust": ("trust", "Let this machine's own trust store accept the CA."),
     "proxy": ("proxy", "Run the proxy alone."),

@@ -4,12 +4,12 @@ Any of our processes writes it, in transactions so short that none waits long fo
 dashboard can read `traffic.db` without being able to write it, and SQL typed there never meets a password hash.
 
 Whatever a person changes is written down by `audit`, in the transaction that changes it: who, when, what, before and after.
-Triggers let nothing change or leave `audit_log`. That keeps the program honest; it cannot keep out who may write the file itself.
+Triggers let nothing change or leave `audit_log`. That keeps the program honest; who writes the file itself is found out by the
+chain that `audit` keeps.
 """
 
 from __future__ import annotations
 
-import json
 import os
 import sqlite3
 import time
@@ -20,6 +20,8 @@ from typing import Any
 
 import sqlite_utils
 from sqlite_utils.migrations import Migrations
+
+from intelligence.store.audit import HEAD, anchor, append
 
 NAME = "control.db"
 WAIT_SECONDS = 10
@@ -62,6 +64,8 @@ def changing(data_dir: Path) -> Iterator[sqlite3.Connection]:
             db.execute("rollback")
             raise
         db.execute("commit")
+        if db.total_changes:
+            anchor(db)
 
 
 def replace(data_dir: Path, source: sqlite3.Connection, name: str) -> None:
@@ -69,6 +73,7 @@ def replace(data_dir: Path, source: sqlite3.Connection, name: str) -> None:
     afterwards. Raises `sqlite3.Error`."""
     with closing(_open(data_dir / NAME)) as db:
         source.backup(db)
+    (data_dir / HEAD).unlink(missing_ok=True)  # it is of the log that was; the new one tells of the change
     with changing(data_dir) as db:
         db.execute("delete from login_sessions")
         audit(db, "llmitm restore", "restore", NAME, None, {"file": name})
@@ -82,10 +87,7 @@ def audit(
     db: sqlite3.Connection, actor: str, action: str, subject: str, before: Any = None, after: Any = None
 ) -> None:
     """Write down that `actor` did `action` to `subject`. `before` and `after` are JSON values without secrets."""
-    db.execute(
-        "insert into audit_log (at, actor, action, subject, before, after) values (?, ?, ?, ?, ?, ?)",
-        (now_ms(), actor, action, subject, _json(before), _json(after)),
-    )
+    append(db, now_ms(), actor, action, subject, before, after)
 
 
 def audited(db: sqlite3.Connection, limit: int, before_id: int | None = None) -> list[dict[str, Any]]:
@@ -96,10 +98,6 @@ def audited(db: sqlite3.Connection, limit: int, before_id: int | None = None) ->
         (before_id, limit),
     )
     return [dict(row) for row in rows]
-
-
-def _json(value: Any) -> str | None:
-    return None if value is None else json.dumps(value, ensure_ascii=False, sort_keys=True)
 
 
 def _open(path: Path) -> sqlite3.Connection:
@@ -200,3 +198,13 @@ def c002_saved_searches(db: sqlite_utils.Database) -> None:
             unique (user, name)
         ) strict
     """)
+
+
+@migrations()
+def c010_audit_chain(db: sqlite_utils.Database) -> None:
+    db.execute("alter table audit_log add column mac text")
+    # How far the decisions in traffic.db have been taken into the log.
+    db.execute(
+        "create table audited_decisions (one integer primary key check (one = 1), last integer not null) strict"
+    )
+    db.execute("insert into audited_decisions values (1, 0)")

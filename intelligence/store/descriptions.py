@@ -40,7 +40,7 @@ CALLS = {
     "tool_calls": "JSON list of the names of tools that the client is to run",
     "error_type": "the provider's, else the status code, `upstream_error` or `incomplete_answer`",
     "error_message": "the provider's, else the proxy's",
-    "decision": "nothing writes it yet",
+    "decision": "the weightiest thing policy did: `block`, `throttle`, `redact`, `alert`, `allow`",
     "pattern_id": "nothing writes it yet",
 }
 

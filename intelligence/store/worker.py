@@ -19,6 +19,8 @@ from contextlib import closing
 from pathlib import Path
 
 from intelligence.config import Store
+from intelligence.store import auditing
+from intelligence.store.control import ControlError
 from intelligence.store.drain import Drain
 from intelligence.store.judging import Judge
 from intelligence.store.keeping import Keeping
@@ -125,6 +127,7 @@ class Worker:
             finally:
                 self._stored += drain.stored
             if not again:
+                self._audit(db)
                 _checkpoint(db)
             return again
 
@@ -139,6 +142,7 @@ class Worker:
                 lag_bytes = journal_lag(self._data_dir)[0]
                 status.update(lag_bytes=lag_bytes, stored=self._stored + drain.stored, unread=backlog(db))
                 self._told_at = began
+                self._audit(db)
             if stopping or self._drain_only:
                 if stopping and (not frames or not self._time_left()):
                     return False
@@ -156,6 +160,12 @@ class Worker:
             if not more and not (self._keeping and self._keeping.busy):
                 pause = QUIET_STEP_SECONDS if quiet else STEP_SECONDS
                 self._stop.wait(max(began + pause - time.monotonic(), 0))
+
+    def _audit(self, db: sqlite3.Connection) -> None:
+        try:
+            auditing.take(db, self._data_dir)
+        except (sqlite3.Error, OSError, ControlError) as e:
+            log.error("decisions cannot be taken into the audit log yet: %s", e)
 
     def _read(self, db: sqlite3.Connection, frames: int) -> bool:
         """Read what ended calls say: as much as a step allows, in a rush a little every second. Whether that was not all."""

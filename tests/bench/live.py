@@ -25,7 +25,7 @@ from typing import Any
 
 from playwright.async_api import async_playwright
 
-from tests.bench.candidates import NICE, cpu_seconds, stage
+from tests.bench.candidates import cpu_seconds, stage
 from tests.rig.processes import calls, environment, process, worker_process
 
 ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"]
@@ -126,7 +126,6 @@ async def measure(folder: Path, rate: int, seconds: int) -> bool:
             browser = await playwright.chromium.launch(
                 executable_path=shutil.which("chromium"), args=[*ARGUMENTS, MARK]
             )
-            ahead(MARK)
             page = await browser.new_page()
             await page.goto(f"http://{address}/-/live")
             await page.locator("#call-rows tr").first.wait_for()
@@ -160,17 +159,6 @@ async def measure(folder: Path, rate: int, seconds: int) -> bool:
     return good
 
 
-def ahead(mark: str | None = None) -> None:
-    """Put this process, or those with `mark` among their arguments, and all of their sessions before other people's, where we may
-    say so: Linux shares its cores between sessions first."""
-    with suppress(OSError):
-        os.setpriority(os.PRIO_PROCESS, 0, NICE)
-    for folder in Path("/proc").glob("[0-9]*") if mark else [Path("/proc/self")]:
-        with suppress(OSError):
-            if mark is None or mark.encode() in (folder / "cmdline").read_bytes():
-                (folder / "autogroup").write_text(str(NICE))
-
-
 def session_cpu(mark: str) -> float:
     """Of the processes in the session of the one with `mark` among its arguments."""
     pids = [int(f.name) for f in Path("/proc").glob("[0-9]*")]
@@ -186,7 +174,6 @@ def main() -> int:
     parser.add_argument("--seconds", type=int, default=20)
     options = parser.parse_args()
     print(f"{options.rate} streams/s of {CHUNKS} events every {EVERY_MS} ms; 1 browser, {VIEWERS} readers")
-    ahead()
     with tempfile.TemporaryDirectory(prefix="llmitm-live-") as folder:
         return 0 if asyncio.run(measure(Path(folder), options.rate, options.seconds)) else 1
 
