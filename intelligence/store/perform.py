@@ -31,6 +31,8 @@ def perform(store: Store, kind: str, arguments: dict[str, Any]) -> dict[str, Any
                 if (report := job.answer()) is not None:
                     return report
                 _do_all(store)
+            if not job.path.exists() and not job.is_done:
+                raise JobError("its answer could not be written; is the disk full?")
         except WorkerRunning:
             if not job.path.exists() and not job.is_done:
                 raise JobError("the worker gave no answer; its log says why") from None

@@ -120,5 +120,34 @@ def test_full_disk(what, before, tmp_path):
     )
 
 
+@pytest.fixture
+def small_disk(tmp_path):
+    """A file system of 8 MB. Where this user may not mount one, the test above is what there is."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    command = ["mount", "-t", "tmpfs", "-o", "size=8m,mode=700", "tmpfs", str(folder)]
+    if shutil.which("mount") is None or subprocess.run(command, capture_output=True, check=False).returncode:
+        pytest.skip("a file system can only be mounted by root")
+    yield folder
+    subprocess.run(["umount", "--lazy", str(folder)], check=True)
+
+
+@pytest.mark.parametrize("what", ["batch", "prune", "forget", "restore", "backup"])
+def test_really_full_disk(what, before, small_disk):
+    data_dir = shutil.copytree(before, small_disk / "data")
+    file = str(next((data_dir / "backups").iterdir())) if what == "restore" else ""
+    filler = small_disk / "filler"
+    with filler.open("wb", buffering=0) as file_:
+        file_.write(bytes(shutil.disk_usage(small_disk).free - 16_384))
+    left = shutil.disk_usage(small_disk).free
+    run(what, data_dir, 0, file)
+    assert problems(data_dir) == []
+    assert left <= 32_768
+    filler.unlink()
+    drained(data_dir)
+    assert problems(data_dir) == []
+    assert len(stored(data_dir)) == (40 if gone(data_dir) else 60)
+
+
 def gone(data_dir):
     return not any("ann" in (row["user"] or "") for row in stored(data_dir).values())
