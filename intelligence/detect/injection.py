@@ -155,6 +155,9 @@ def _sentences(piece: bytes, words: features.Words) -> Iterator[tuple[int, int, 
 
 
 def _not_quoted(data: bytes, start: int, end: int) -> bool:
+    # Code about chat templates has its marks in string literals.
+    if data[start : start + 1] in (b"<", b"[") and data[start - 1 : start] in (b'"', b"'", b"`", b"|", b"\\"):
+        return False
     before = data[max(0, start - 100) : start]
     return _QUOTED.search(before) is None and _NEGATED.search(before[-24:]) is None
 

@@ -133,7 +133,7 @@ RULES: tuple[tuple[str, str, bool, str], ...] = (
         "without_restrictions",
         False,
         r"\b(?:no|without(?: any)?|free (?:of|from)(?: all| any)?|not bound by(?: any)?|have no|has no|ignores? all|freed from|unbound by|regardless of)[ ]"
-        rf"{_GAP % 3}(?:restrictions?|limitations?|censorship|filters?|moral(?:s|ity)?|ethic(?:s|al)|guidelines|safety|content polic(?:y|ies)|openai(?:'s)? polic(?:y|ies))\b",
+        rf"{_GAP % 3}(?:restrictions|limitations?|censorship|filters?|moral(?:s|ity)?|ethic(?:s|al)|guidelines|safety|content polic(?:y|ies)|openai(?:'s)? polic(?:y|ies))\b",
     ),
     (
         "persona",
@@ -308,7 +308,7 @@ RULES: tuple[tuple[str, str, bool, str], ...] = (
         "mark",
         "fake_role_marker",
         False,
-        r"(?:<\|(?:im_start|im_end|system|user|assistant|endoftext|eot_id|start_header_id|end_of_turn)[^|\n]{0,20}\|>|(?-i:\[/?INST\])|<</?SYS>>|<(?:start|end)_of_turn>)",
+        r"(?:<\|(?:im_start|im_end|system|user|assistant|eot_id|start_header_id|end_of_turn)[^|\n]{0,20}\|>|(?-i:\[/?INST\])|<</?SYS>>|<(?:start|end)_of_turn>)",
     ),
     (
         "mark",
