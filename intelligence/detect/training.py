@@ -39,7 +39,7 @@ _POWER = 0.6
 _ATTACK_SHARE = 0.35
 _C = 1.0
 # False positives among benign texts that the threshold is set for.
-FALSE_POSITIVES = 0.005
+FALSE_POSITIVES = 0.003
 
 # Sources that share texts are one. A split's sources, attacks and benign, are left out of training and threshold together.
 SPLITS: tuple[frozenset[str], ...] = (
