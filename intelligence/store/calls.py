@@ -14,6 +14,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
+import msgspec
+
 from intelligence.store.bodies import Piece
 from intelligence.store.conversations import response_id
 from intelligence.store.journal import EndHead, Headers, RequestHead, ResponseHead
@@ -294,7 +296,13 @@ def _tools(calls: list[ToolCall]) -> str:
 
 
 def _json(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=str)
+    try:
+        return _encode(value).decode()
+    except (msgspec.MsgspecError, UnicodeEncodeError, TypeError, ValueError, OverflowError):
+        return json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=str)
+
+
+_encode = msgspec.json.Encoder().encode
 
 
 REQUEST_COLUMNS = (

@@ -91,20 +91,33 @@ class Conversations:
 
     def take(self, told: Sequence[Opened | Closed]) -> None:
         """In the order in which it happened. Raises `sqlite3.Error`."""
-        for one in told:
-            self._db.execute("savepoint one")
-            try:
+        self._db.execute("savepoint told")
+        try:
+            for one in told:
                 self._take(one)
-            except sqlite3.Error:
-                raise
-            except Exception:  # one strange request must not hold up the journal for ever
-                seq = one.row["seq"] if isinstance(one, Opened) else one.seq
-                log.exception("request %d could not be taken into the message tree", seq)
-                self._db.execute("rollback to one")
-                self.swept()
-                if isinstance(one, Opened):
-                    self._keep(seq, one.body)
-            self._db.execute("release one")
+        except sqlite3.Error:
+            raise
+        except Exception:  # noqa: BLE001 - so rare that only then each is taken by itself, and told of
+            self._db.execute("rollback to told")
+            self.swept()
+            for one in told:
+                self._take_alone(one)
+        self._db.execute("release told")
+
+    def _take_alone(self, one: Opened | Closed) -> None:
+        self._db.execute("savepoint one")
+        try:
+            self._take(one)
+        except sqlite3.Error:
+            raise
+        except Exception:  # one strange request must not hold up the journal for ever
+            seq = one.row["seq"] if isinstance(one, Opened) else one.seq
+            log.exception("request %d could not be taken into the message tree", seq)
+            self._db.execute("rollback to one")
+            self.swept()
+            if isinstance(one, Opened):
+                self._keep(seq, one.body)
+        self._db.execute("release one")
 
     def _take(self, one: Opened | Closed) -> None:
         if isinstance(one, Closed):

@@ -23,10 +23,11 @@ _TASKS, _TASK_CHARS = 64, 16_384
 
 # One question for all of them: a request that begins a session asks it, and most do.
 _RECENT = f"""
-    select s.seq, s.last_request, s.requests, t.state, t.answer, t.claimed
+    select s.seq, s.last_request, s.requests, t.state, t.answer, t.claimed, r.tool_calls <> '[]' as called
     from (select seq, last_request, requests, last_at from sessions where scope = :scope and last_at >= :since
         order by last_at desc limit {_LOOKED_AT}) s
     join turns t on t.request = s.last_request join requests q on q.seq = s.last_request
+    left join responses r on r.request = s.last_request
     where q.credential_fingerprint is :fingerprint order by s.last_at desc"""  # noqa: S608
 _SAME_SYSTEM = "select 1 from turns where session = ? and system is ? limit 1"
 
@@ -80,7 +81,7 @@ class Origins:
         return len(squeezed(said)) >= COPIED or any(id_ for id_, _, _ in calls)
 
     def _tasked(self, session: sqlite3.Row, first: str) -> bool:
-        if session["state"] is None or session["claimed"]:
+        if session["state"] is None or session["claimed"] or not session["called"]:
             return False
         tasks = self._tasks(session["last_request"])
         return bool(tasks) and any(task in first or first in task for task in tasks)
