@@ -7,10 +7,12 @@ from typing import Any
 
 from addons.counting import Counting
 from addons.govern import Govern
+from addons.hold import Hold
 from addons.identify import Identify
 from addons.passthrough import PassThrough
 from addons.policies import Policies
 from addons.record import Record
+from addons.restore import Restore
 from addons.scope import Scope
 from addons.upstream import Upstream
 from intelligence.config import Config
@@ -38,8 +40,12 @@ def pipeline(parts: Parts) -> list[Any]:
     config = parts.config.proxy
     pass_through = PassThrough(parts.journal, config.pass_through_minutes)
     record = Record(parts.journal, parts.redactor)
-    policies = Policies(parts, lazy_detector(), lambda: [flow for _, flow in record.open.values()])
+    scanner = LazyScanner(parts.key)
+    policies = Policies(
+        parts, lazy_detector(), scanner.load, lambda: [flow for _, flow in record.open.values()]
+    )
     limits = Limits()
+    govern = Govern(parts, policies, scanner, limits)
     return [
         Upstream(config.allow_loopback, config.connect_to, lambda: parts.own_ports, config.upstream_proxy),
         pass_through,
@@ -47,6 +53,8 @@ def pipeline(parts: Parts) -> list[Any]:
         Identify(parts.key, parts.redactor),
         policies,
         Counting(policies, limits, Spending(parts.config.data_dir / "traffic.db")),
-        Govern(parts, policies, LazyScanner(parts.key), limits),
+        govern,
+        Hold(parts, policies, govern),
         record,
+        Restore(),
     ]

@@ -36,12 +36,19 @@ class Policies:
     name = "policies"
 
     def __init__(
-        self, parts: Parts, detect: Detect, open_flows: Callable[[], Iterable[http.HTTPFlow]]
+        self,
+        parts: Parts,
+        detect: Detect,
+        warm: Callable[[], object],
+        open_flows: Callable[[], Iterable[http.HTTPFlow]],
     ) -> None:
+        """`warm` loads the detectors, which takes a second: before the first call that waits for them."""
         self.parts = parts
+        self._warm = warm
         self.open_flows = open_flows
         self.panic: Panic | None = panic_of(parts.config.data_dir)
         self.in_force = self._first(detect)
+        self._prepare(self.in_force)
         self._stamp = handed.stamp(parts.config.data_dir)
         self._task: asyncio.Task[None] | None = None
 
@@ -49,7 +56,8 @@ class Policies:
         config = self.parts.config
         try:
             policies = handed.checked(config.policy.dir, detect)
-            return InForce(compile_set(policies), tuple(policies.allow), policies.groups)
+            allow = (*policies.allow, *handed.allowed_by_people(config.data_dir))
+            return InForce(compile_set(policies), allow, policies.groups)
         except PolicyError as e:
             self._rejected(str(e))
         try:
@@ -78,7 +86,7 @@ class Policies:
 
     async def _look(self) -> None:
         stamp = handed.stamp(self.parts.config.data_dir)
-        if stamp == self._stamp:
+        if stamp == self._stamp or stamp[:2] == (0, 0):
             return
         self._stamp = stamp
         try:
@@ -86,9 +94,12 @@ class Policies:
         except PolicyError as e:
             self._rejected(str(e))
             return
-        if found.compiled.version == self.in_force.compiled.version:
+        before = self.in_force
+        if (found.compiled.version, found.allow) == (before.compiled.version, before.allow):
             return
         self.in_force = found
+        if found.compiled.version == before.compiled.version:
+            return
         message = f"{len(found.compiled.rules)} rules, version {found.compiled.version}"
         logger.info("policy in force: %s", message)
         self.parts.journal.event("policy_in_force", message, {"version": found.compiled.version})
@@ -97,7 +108,12 @@ class Policies:
         taking = handed.taken(self.parts.config.data_dir)
         while (found := next(taking)) is None:
             time.sleep(BREATH_SECONDS)
+        self._prepare(found)
         return found
+
+    def _prepare(self, found: InForce) -> None:
+        if any("detection" in one.looks_at and not one.later for one in found.compiled.rules):
+            self._warm()
 
     def _rejected(self, message: str) -> None:
         logger.error("the policy files cannot be used: %s", message)

@@ -98,7 +98,7 @@ class Counter:
         reached = (
             used >= self.most if self.limit.cost_usd is not None else used + self._amount(facts) > self.most
         )
-        soft = not reached and self._soft(sums, used, begin)
+        soft = not reached and self._soft(sums, used, begin, now)
         return Standing(used, self.most, reached, self._wait(sums, now), soft, self._name(scope))
 
     def began(self, call: str, facts: Facts) -> None:
@@ -151,12 +151,12 @@ class Counter:
             return 1.0
         return float(facts.prompt_tokens or 0) if self.limit.tokens is not None else 0.0
 
-    def _soft(self, sums: Sums, used: float, begin: float) -> bool:
+    def _soft(self, sums: Sums, used: float, begin: float, now: float) -> bool:
         if self.limit.soft is None or used < self.limit.soft * self.most:
             return False
         if sums.told_soft >= max(begin, 1.0):
             return False
-        sums.told_soft = time.time()
+        sums.told_soft = now
         return True
 
     def _wait(self, sums: Sums, now: float) -> float:
@@ -172,7 +172,12 @@ class Counter:
         return begin.timestamp() + 86_400 - now
 
     def _name(self, scope: Scope) -> str:
-        return ", ".join(f"{by} {value or 'unknown'}" for by, value in zip(self.limit.by, scope, strict=True))
+        """Keyed hashes are shown by their beginning."""
+        shown = [
+            value[:8] if by in ("key", "session") else value
+            for by, value in zip(self.limit.by, scope, strict=True)
+        ]
+        return ", ".join(f"{by} {value or 'unknown'}" for by, value in zip(self.limit.by, shown, strict=True))
 
 
 class Limits:
@@ -182,6 +187,8 @@ class Limits:
         self.counters: dict[str, Counter] = {}
         self._clock = clock
         self._ended: dict[str, float] = {}
+        # Of calls that began here: which limits they count for, as was seen on the way.
+        self._concerned: dict[str, dict[str, bool]] = {}
 
     def standing(self, rule: str, limit: LimitMatch, facts: Facts) -> Standing:
         """Raises `NotCounted`."""
@@ -192,26 +199,34 @@ class Limits:
 
     def began(self, call: str, facts: Facts) -> None:
         """The call leaves: it counts from now on."""
-        for counter in self.counters.values():
-            if counter.concerns(facts):
-                counter.began(call, facts)
+        if not self.counters:
+            return
+        self._concerned[call] = {name: counter.concerns(facts) for name, counter in self.counters.items()}
+        for name, counts in self._concerned[call].items():
+            if counts:
+                self.counters[name].began(call, facts)
 
     def ended(self, call: str) -> None:
         """The call is over; the record will tell what it used."""
         if self.counters:
             self._ended[call] = self._clock()
+        else:
+            self._concerned.pop(call, None)
 
     def told(self, spent: Iterable[Spent]) -> None:
         now = self._clock()
         for one in spent:
             self._ended.pop(one.id, None)
-            for counter in self.counters.values():
-                if counter.ready and counter.concerns(one.facts):
+            known = self._concerned.pop(one.id, {})
+            for name, counter in self.counters.items():
+                counts = known.get(name)
+                if counter.ready and (counter.concerns(one.facts) if counts is None else counts):
                     counter.told(one, now)
                 else:
                     counter.gone(one.id)
         for call in [call for call, at in self._ended.items() if now - at > FORGET_SECONDS]:
             del self._ended[call]
+            self._concerned.pop(call, None)
             for counter in self.counters.values():
                 counter.gone(call)
 
