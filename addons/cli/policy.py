@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from addons.cli.backtest import command as backtest
 from addons.cli.suite import load as settings
 
 if TYPE_CHECKING:
@@ -30,8 +31,12 @@ def command() -> None:
       llmitm policy list
       llmitm policy enable secrets-out
       llmitm policy test
+      llmitm policy backtest --since 7d
       llmitm policy panic --reason "a key is out"
     """
+
+
+command.add_command(backtest, "backtest")
 
 
 @command.command()

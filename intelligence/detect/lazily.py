@@ -17,8 +17,9 @@ class Scans(Protocol):
 
 
 class LazyScanner:
-    def __init__(self, key: bytes) -> None:
+    def __init__(self, key: bytes, remembered_parts: int = 4096) -> None:
         self._key = key
+        self._remembered_parts = remembered_parts
         self._scanner: Scanner | None = None
 
     def load(self) -> Scanner:
@@ -26,7 +27,7 @@ class LazyScanner:
             from intelligence.detect.scanner import Scanner, Settings, warm
 
             warm()
-            self._scanner = Scanner(Settings(key=self._key))
+            self._scanner = Scanner(Settings(key=self._key, remembered_parts=self._remembered_parts))
         return self._scanner
 
     def request(

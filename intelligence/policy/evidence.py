@@ -33,8 +33,8 @@ class Limits(Protocol):
 
 @dataclass(slots=True)
 class CallEvidence:
-    """`body` is decoded of its content-encoding; None when it was not kept. `seconds` is what the detectors may take, once for
-    all rules. `allowed` says of a detection whether somebody allowed it."""
+    """`body` is decoded of its content-encoding; None when it was not kept, or `load` brings it when first asked for. `seconds`
+    is what the detectors may take, once for all rules. `allowed` says of a detection whether somebody allowed it."""
 
     format: str | None
     operation: str | None
@@ -46,6 +46,7 @@ class CallEvidence:
     limits: Limits | None = None
     allowed: Callable[[str, str, str], bool] | None = None
     facts: Facts | None = None
+    load: Callable[[], bytes | None] | None = None
     _value: Any = None
     _places: list[Place] | None = None
     _request: Request | None = None
@@ -54,6 +55,8 @@ class CallEvidence:
     def value(self) -> Any:
         """The body as a JSON value. Raises `Unreadable`."""
         if self._value is None:
+            if self.load and self.body is None:
+                self.body = self.load()
             self._value = INVALID if self.body is None else decode(self.body)
         if not isinstance(self._value, dict | list):
             raise Unreadable("the body cannot be read")

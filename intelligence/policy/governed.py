@@ -104,17 +104,7 @@ def head(
     return GovernHead(
         version,
         direction,
-        [
-            DecisionHead(
-                one.rule.id,
-                one.action,
-                "alert" if one.soft else one.rule.mode,
-                one.acts and not one.soft,
-                one.reason,
-                one.failed,
-            )
-            for one in judged.decisions
-        ],
+        [decision_head(one) for one in judged.decisions],
         [_detection(key, one, decision.rule.id) for decision in judged.decisions for one in decision.found][
             :MAX_TOLD
         ],
@@ -122,6 +112,18 @@ def head(
         [(one.start, one.end, one.original) for one in rewritten.splices]
         if rewritten and judged.keep_original
         else [],
+    )
+
+
+def decision_head(one: Decision) -> DecisionHead:
+    """A soft limit tells, and does nothing."""
+    return DecisionHead(
+        one.rule.id,
+        one.action,
+        "alert" if one.soft else one.rule.mode,
+        one.acts and not one.soft,
+        one.reason,
+        one.failed,
     )
 
 

@@ -10,14 +10,14 @@ from __future__ import annotations
 import json
 import logging
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any
 
 from intelligence.detect.lazily import LazyScanner
 from intelligence.policy import governed, handed
 from intelligence.policy.allowed import Allowed, allowed
-from intelligence.policy.decide import CompiledRule, decide
+from intelligence.policy.decide import Compiled, CompiledRule, decide
 from intelligence.policy.evidence import CallEvidence
 from intelligence.policy.facts import Facts
 from intelligence.policy.handed import InForce
@@ -45,7 +45,7 @@ class Judge:
         self._data_dir = data_dir
         self._key = key
         self._scanner = LazyScanner(key)
-        self._stamp: tuple[int, int] | None = None
+        self._stamp: handed.Stamp | None = None
         self._in_force = InForce()
         self._later: dict[str, tuple[CompiledRule, ...]] = {}
         self._allowed: Allowed | None = None
@@ -56,7 +56,7 @@ class Judge:
         if stamp == self._stamp:
             return
         self._stamp = stamp
-        if stamp == (0, 0):
+        if stamp[:2] == (0, 0):
             return
         try:
             self._in_force = handed.take(self._data_dir)
@@ -77,21 +77,13 @@ class Judge:
         ended_by = {rule for (rule,) in db.execute(_ENDED_BY, (row["seq"],))}
         heads = []
         for way in ("request", "response"):
-            if rules := self._asked(way, ended_by):
+            if rules := asked_later(self._in_force.compiled, self._later.get(way, ()), ended_by):
                 facts = self._facts(way, call, row, body)
                 if decisions := decide(rules, facts):
                     heads.append(
                         governed.head(self._key, self._in_force.compiled.version, way, Verdict(decisions))
                     )
         return heads
-
-    def _asked(self, way: str, ended_by: set[str]) -> Sequence[CompiledRule]:
-        later = self._later.get(way, ())
-        if not later or not ended_by:
-            return later
-        order = [one.rule.id for one in self._in_force.compiled.rules]
-        last = min((order.index(rule) for rule in ended_by if rule in order), default=len(order))
-        return [one for one in later if one.rule.mode == "shadow" or order.index(one.rule.id) < last]
 
     def _facts(self, way: str, call: dict[str, Any], row: dict[str, Any], body: bytes) -> Facts:
         answer = way == "response"
@@ -113,6 +105,17 @@ class Judge:
             governed.measure(facts, body)
         evidence.facts = facts
         return facts
+
+
+def asked_later(
+    compiled: Compiled, later: Sequence[CompiledRule], ended_by: Collection[str]
+) -> Sequence[CompiledRule]:
+    """Of the rules that only tell, those to be asked of a call that these rules ended the asking of."""
+    if not later or not ended_by:
+        return later
+    order = {one.rule.id: n for n, one in enumerate(compiled.rules)}
+    last = min((order[rule] for rule in ended_by if rule in order), default=len(order))
+    return [one for one in later if one.rule.mode == "shadow" or order[one.rule.id] < last]
 
 
 def answer_places(text: str | None, tool_calls: str | None) -> list[Place]:
