@@ -4,7 +4,8 @@ Datasette asks `rules` for every action on every resource and denies what nobody
 covered by that, so each of ours is made by `page`, `page_for` or `stream`, which ask first; only the log-in is an `open_page`.
 Without log-in there is one user, who may read everything and decide nothing: on a machine of several people anyone could
 be that user. With log-in, people have roles. A viewer sees our pages, but no table and no SQL: there, what a page leaves out
-could be asked for piece by piece. Nobody writes the record: only the worker does.
+could be asked for piece by piece. A reviewer also says what detections are worth; an admin also edits policy and throws the kill
+switch. Nobody writes the record: only the worker does.
 """
 
 from __future__ import annotations
@@ -26,12 +27,19 @@ if TYPE_CHECKING:
 
 SEE_CALLS = Action(name="see-calls", description="See calls: counts, requests, answers")
 MANAGE_USERS = Action(name="manage-users", description="Say who may log in; read the audit log")
-ACTIONS = [SEE_CALLS, MANAGE_USERS]
+REVIEW = Action(name="review", description="Say what detections and decisions are worth")
+GOVERN = Action(name="govern", description="Edit policy files; throw the kill switch")
+ACTIONS = [SEE_CALLS, MANAGE_USERS, REVIEW, GOVERN]
 LOCAL_USER = {"id": "local"}
 
 VIEWING = frozenset({SEE_CALLS.name})
 READING = VIEWING | {"view-instance", "view-database", "view-table", "view-query", "execute-sql"}
-BY_ROLE = {"viewer": VIEWING, "reviewer": READING, "admin": READING | {MANAGE_USERS.name}}
+REVIEWING = READING | {REVIEW.name}
+BY_ROLE = {
+    "viewer": VIEWING,
+    "reviewer": REVIEWING,
+    "admin": REVIEWING | {MANAGE_USERS.name, GOVERN.name},
+}
 # `default_allow_sql` is off, which denies SQL everywhere; only a rule for one database, being nearer, can allow it there.
 SQL_HERE = "select :llmitm_database as parent, null as child, 1 as allow, 'may use SQL' as reason"
 
@@ -59,6 +67,11 @@ def texts_for(actor: dict[str, Any] | None) -> frozenset[str]:
     """Whose words, by role, `actor` may read on our pages, and so may search: in no other text is anything looked for or
     counted, so that no search tells what a page would leave out."""
     return frozenset(ROLES) if may(actor, SEE_CALLS.name) else frozenset()
+
+
+def sees_secrets(actor: dict[str, Any] | None) -> bool:
+    """Whether what a detector found to be secret or private is shown to `actor` where it is pointed at."""
+    return may(actor, "view-table")
 
 
 def page_for(action: Action) -> Callable[[Page], Callable[..., Awaitable[Response]]]:
@@ -101,6 +114,12 @@ def stream(view: Stream) -> Callable[..., Awaitable[None]]:
 def see_other(datasette: Datasette, path: str) -> Response:
     """After a form: the page to look at, so that reloading sends nothing twice. `path` is one of ours."""
     return Response.redirect(datasette.urls.path(path), status=303)
+
+
+async def fields(request: Request, most_bytes: int) -> list[tuple[str, str]]:
+    """As `form`, of a form in which a name may come more than once."""
+    body = await request.post_body(max_bytes=most_bytes)
+    return parse_qsl(body.decode("utf-8", "replace"), keep_blank_values=True)
 
 
 async def form(request: Request, most_bytes: int) -> dict[str, str]:

@@ -25,7 +25,7 @@ from datasette_plugins import (
     usage,
     waterfall,
 )
-from datasette_plugins.access import page
+from datasette_plugins.access import page, sees_secrets
 from datasette_plugins.guard import RAW_CSP
 from datasette_plugins.profile import Profile, profile
 from intelligence.wire.answer import AnswerReader
@@ -39,11 +39,18 @@ RAW_BYTES = 64_000_000
 # What a raw body is shown as on the page itself.
 RAW_EXCERPT = 20_000
 
+type Whole = tuple[record.Record, Asked, compare.Changes | None, usage.Costs | None, governed.Governed]
+
 
 @page
 async def call(datasette: Datasette, request: Request) -> Response:
     as_written = request.args.get("view") == "written"
-    found, asked, changes, costs, policy = await _read(datasette, request, _whole)
+    masked = not sees_secrets(request.actor)
+
+    def whole(db: sqlite3.Connection, call_id: str) -> Whole | None:
+        return _whole(db, call_id, masked=masked)
+
+    found, asked, changes, costs, policy = await _read(datasette, request, whole)
     # Reading Markdown takes its time; the event loop has others to serve.
     context = await asyncio.to_thread(_context, found, asked, changes, as_written=as_written)
     context |= {
@@ -78,9 +85,7 @@ async def copy(datasette: Datasette, request: Request) -> Response:
     )
 
 
-def _whole(
-    db: sqlite3.Connection, call_id: str
-) -> tuple[record.Record, Asked, compare.Changes | None, usage.Costs | None, governed.Governed] | None:
+def _whole(db: sqlite3.Connection, call_id: str, *, masked: bool) -> Whole | None:
     found = record.read(db, call_id)
     if found is None:
         return None
@@ -92,7 +97,7 @@ def _whole(
         asked,
         compare.with_previous(db, row, asked),
         usage.read(db, row),
-        governed.read(db, row["seq"]),
+        governed.read(db, row["seq"], found.request_body, masked=masked),
     )
 
 

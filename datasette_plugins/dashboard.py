@@ -26,6 +26,7 @@ class Dashboard:
     hosts: frozenset[str]  # the `Host` headers it answers to
     traffic: Traffic
     feed: Feed
+    policy_dir: Path
     auth: Literal["none", "password"] = "none"
     origins: frozenset[str] = frozenset()  # more addresses that browsers reach it at
     password_checks: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(2))

@@ -24,7 +24,7 @@ from datasette_plugins.feed import Feed
 from datasette_plugins.guard import loopback_hosts
 from datasette_plugins.traffic import Traffic
 from intelligence.config import Config
-from intelligence.store import control
+from intelligence.store import control, reviews
 from intelligence.store.status import ProcessStatus
 
 GRACE_SECONDS = 2
@@ -52,10 +52,12 @@ def build(
     hosts: frozenset[str],
     auth: Literal["none", "password"] = "none",
     origins: frozenset[str] = frozenset(),
+    policy_dir: Path | None = None,
 ) -> Datasette:
-    """A dashboard over `data_dir` that answers to `hosts` and at `origins`. Must be called in the event loop it will run in.
-    Raises `ControlError`, `sqlite3.Error`."""
+    """A dashboard over `data_dir` that answers to `hosts` and at `origins`; policy files are beside the data if not told
+    otherwise. Must be called in the event loop it will run in. Raises `ControlError`, `sqlite3.Error`, `OSError`."""
     control.prepare(data_dir)
+    reviews.hand_over(data_dir)
     _register_plugin()
     # Who asks, we say alone: Datasette's signed cookies would be another way in.
     if pm.has_plugin("datasette.actor_auth_cookie"):
@@ -73,7 +75,13 @@ def build(
     )
     datasette.remove_database("_memory")  # Datasette adds one when it is given no file
     here = dashboard.Dashboard(
-        data_dir, hosts, Traffic(data_dir / "traffic.db"), Feed(data_dir), auth, origins
+        data_dir,
+        hosts,
+        Traffic(data_dir / "traffic.db"),
+        Feed(data_dir),
+        policy_dir or data_dir.parent / "policies",
+        auth,
+        origins,
     )
     dashboard.install(datasette, here)
     return datasette
@@ -129,7 +137,7 @@ async def serve(config: Config, listener: socket.socket) -> None:
     # Nobody is at 0.0.0.0: the names that browsers use then are in `origins`.
     named = set() if settings.host in ("0.0.0.0", "::") else {address}
     hosts = loopback_hosts(listener.getsockname()[1]) | named
-    datasette = build(config.data_dir, hosts, settings.auth, frozenset(settings.origins))
+    datasette = build(config.data_dir, hosts, settings.auth, frozenset(settings.origins), config.policy.dir)
     server = Server(
         uvicorn.Config(
             datasette.app(),

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
+import sqlite3
 from collections.abc import Awaitable, Callable
+from contextlib import closing
 from dataclasses import dataclass
+from pathlib import Path
 
+from datasette_plugins import review_queue
 from datasette_plugins.dashboard import Dashboard
 from datasette_plugins.overview.content import Content
+from datasette_plugins.traffic import connect
+from intelligence.store import control, reviews
 
 
 @dataclass(frozen=True)
@@ -39,7 +46,27 @@ async def unpriced(_here: Dashboard, content: Content) -> Item | None:
     return Item(_of(content.unpriced, "call") + " without a known price", content.unpriced, "#breakdown")
 
 
-SOURCES: list[Callable[[Dashboard, Content], Awaitable[Item | None]]] = [problems, failing, slow, unpriced]
+async def detections(here: Dashboard, _content: Content) -> Item | None:
+    count = await asyncio.to_thread(_unreviewed, here.data_dir)
+    return Item(_of(count, "detection") + " nobody has looked at", count, "/-/decisions", "warning")
+
+
+def _unreviewed(data_dir: Path) -> int:
+    """Nothing where there is nothing to read yet, or just now."""
+    try:
+        with control.reading(data_dir) as log, closing(connect(data_dir / "traffic.db")) as db:
+            return review_queue.open_count(db, reviews.reviewed(log))
+    except sqlite3.Error:
+        return 0
+
+
+SOURCES: list[Callable[[Dashboard, Content], Awaitable[Item | None]]] = [
+    problems,
+    failing,
+    slow,
+    detections,
+    unpriced,
+]
 
 
 async def open_items(here: Dashboard, content: Content) -> list[Item]:

@@ -1,6 +1,6 @@
 // The keyboard, on every page of ours: j and k go through the rows of a list, / searches, g goes places, ? tells all this.
 const help = document.getElementById("keys");
-const PLACES = { o: "overview", l: "live", e: "health", t: "tables", s: "sessions", f: "search" };
+const PLACES = { o: "overview", l: "live", e: "health", t: "tables", s: "sessions", f: "search", d: "decisions", p: "policy" };
 let going = 0;
 
 function typing(target) {

@@ -2,7 +2,8 @@
 
 The worker reads the policy files when they change, runs their examples, and only then writes `data/policy/current.json`, whole
 and by rename. The proxy takes it from there, rule by rule, with a breath between two: a save stalls no stream. A set that
-cannot be used leaves what is in force alone, and why is written to `data/policy/fault.json` for everybody who asks.
+cannot be used leaves what is in force alone, and why is written to `data/policy/fault.json` for everybody who asks. What people
+allow when they look at a detection stands beside, in `data/policy/allowed.json`, and comes into force without the files.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from __future__ import annotations
 import json
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -23,7 +24,9 @@ from intelligence.policy.rule import Allowance, Rule
 from intelligence.policy.testing import Detect, run
 from intelligence.policy.text_file import PolicyError
 
-FOLDER, CURRENT, FAULT = "policy", "current.json", "fault.json"
+type Stamp = tuple[int, int, int, int]
+
+FOLDER, CURRENT, FAULT, ALLOWED = "policy", "current.json", "fault.json", "allowed.json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,10 +79,29 @@ def fault(data_dir: Path) -> str | None:
     return str(value["message"]) if isinstance(value, dict) and value.get("message") else None
 
 
-def stamp(data_dir: Path) -> tuple[int, int]:
-    """Changes when another set has been handed over."""
+def hand_over_allowed(data_dir: Path, entries: Iterable[Allowance]) -> None:
+    """Put what people allowed in force. Raises `OSError`."""
+    found = [one.model_dump(mode="json", exclude_defaults=True) for one in entries]
+    _put(data_dir / FOLDER / ALLOWED, {"allow": found})
+
+
+def allowed_by_people(data_dir: Path) -> tuple[Allowance, ...]:
+    """Nothing where it cannot be read: then more is told, not less."""
+    value = _get(data_dir / FOLDER / ALLOWED)
     try:
-        stat = (data_dir / FOLDER / CURRENT).stat()
+        return tuple(Allowance.model_validate(each) for each in value["allow"])
+    except (ValidationError, KeyError, TypeError):
+        return ()
+
+
+def stamp(data_dir: Path) -> Stamp:
+    """Changes when another set has been handed over, or people allowed something. The first two are 0 before any set was."""
+    return *_stamp(data_dir / FOLDER / CURRENT), *_stamp(data_dir / FOLDER / ALLOWED)
+
+
+def _stamp(path: Path) -> tuple[int, int]:
+    try:
+        stat = path.stat()
     except OSError:
         return 0, 0
     return stat.st_mtime_ns, stat.st_ino
@@ -98,6 +120,7 @@ def taken(data_dir: Path) -> Iterator[InForce | None]:
             rules.append(compile_rule(Rule.model_validate(each), groups))
             yield None
         allow = tuple(Allowance.model_validate(each) for each in value["allow"])
+        allow += allowed_by_people(data_dir)
         yield InForce(assemble(rules, value["version"]), allow, groups, int(value["made_at_ms"]))
     except (ValidationError, KeyError, TypeError, AttributeError, ValueError) as e:
         raise PolicyError(f"{path}: was not written by this version of llmitm: {e}") from None

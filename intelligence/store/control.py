@@ -208,3 +208,39 @@ def c010_audit_chain(db: sqlite_utils.Database) -> None:
         "create table audited_decisions (one integer primary key check (one = 1), last integer not null) strict"
     )
     db.execute("insert into audited_decisions values (1, 0)")
+
+
+@migrations()
+def c020_reviews(db: sqlite_utils.Database) -> None:
+    # `digest` is that of what was seen, or names a decision.
+    db.execute("""
+        create table reviews (
+            digest text primary key,
+            kind text not null,
+            type text not null,
+            call text not null,
+            verdict text not null check (verdict in ('confirmed', 'dismissed', 'allowed')),
+            user text not null,
+            at integer not null,
+            reason text not null,
+            until text
+        ) strict, without rowid
+    """)
+    db.execute("create index reviews_allowed on reviews (at) where verdict = 'allowed'")
+
+
+@migrations()
+def c021_policy_history(db: sqlite_utils.Database) -> None:
+    # NULL: there was, or is, no such file.
+    db.execute("""
+        create table policy_history (
+            id integer primary key,
+            file text not null,
+            at integer not null,
+            user text not null,
+            reason text not null,
+            before text,
+            after text
+        ) strict
+    """)
+    db.execute("create index policy_history_file on policy_history (file, id)")

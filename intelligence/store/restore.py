@@ -21,7 +21,7 @@ from typing import Any
 
 import zstandard
 
-from intelligence.store import backup, control
+from intelligence.store import backup, control, reviews
 from intelligence.store.jobs import JobError
 from intelligence.store.migrations import SchemaError, refuse_newer
 
@@ -68,6 +68,7 @@ def _restore_control(data_dir: Path, draft: Path, file: Path) -> dict[str, Any]:
             control.prepare(data_dir)
             control.replace(data_dir, source, str(file))
             control.prepare(data_dir)
+            reviews.hand_over(data_dir)
     except (control.ControlError, backup.BackupError) as e:
         raise JobError(str(e)) from None
     with control.reading(data_dir) as db:

@@ -6,7 +6,7 @@ import sqlite3
 from datasette_plugins.guard import RAW_CSP
 from intelligence.store.bodies import FROM_CLIENT, TEXT, Piece, compress, pack
 from tests.datasette_plugins import records
-from tests.datasette_plugins.conftest import Site
+from tests.datasette_plugins.conftest import Site, as_user
 
 AGENT = {
     "model": "claude-opus-4-5",
@@ -179,5 +179,20 @@ async def test_policy_has_its_place(site: Site, db: sqlite3.Connection) -> None:
     )
     page = (await site.get(f"/-/calls/{call_id}")).text
     assert "<b>redact</b>" in page and "a key of &lt;b&gt;AWS&lt;/b&gt;" in page
-    assert "What stood there is not kept." in page and "+ &lt;SECRET_1&gt;" in page
+    assert "What stood there is not kept." in page and "<ins>&lt;SECRET_1&gt;</ins>" in page
     assert "2 times" in page and "score 0.98" in page
+
+
+async def test_what_was_rewritten_is_shown_word_by_word(
+    locked: Site, db: sqlite3.Connection, tokens: dict[str, str]
+) -> None:
+    asked = {"model": "m", "messages": [{"role": "user", "content": "send it with <SECRET> to the server"}]}
+    call_id = records.add_call(db, request=asked)
+    db.execute(
+        "insert into rewrites (request, at, direction, rule, reason, pointer, before, after)"
+        " select seq, 1, 'request', 'keys', 'a key', '/messages/0/content', 'KEY-123', '<SECRET>' from requests"
+    )
+    page = (await locked.get(f"/-/calls/{call_id}", headers=as_user(tokens["reviewer"]))).text
+    assert "send it with <del>KEY-123</del><ins>&lt;SECRET&gt;</ins> to the server" in page
+    page = (await locked.get(f"/-/calls/{call_id}", headers=as_user(tokens["viewer"]))).text
+    assert "KEY-123" not in page and "not shown to you" in page
