@@ -9,6 +9,8 @@ from typing import Any
 import click
 import msgspec
 
+from addons.cli.scan_rules import Decide, deciding
+
 KINDS = ("secret", "pii", "injection", "exfiltration", "command", "content", "canary")
 _SOURCES = {
     "user": "user",
@@ -29,11 +31,6 @@ class Line(msgspec.Struct):
     role: str | None = None
 
 
-def decide(detections: Sequence[Any]) -> str:
-    """What would be done about them: without rules, whoever looks is told. What a text is about alarms nobody."""
-    return "alert" if any(d.kind != "content" for d in detections) else "allow"
-
-
 @click.command()
 @click.argument("file", type=click.File("rb"), default="-")
 @click.option(
@@ -50,7 +47,8 @@ def decide(detections: Sequence[Any]) -> str:
 def command(file: Any, jsonl: bool, fail_on: tuple[str, ...]) -> None:
     """Look for secrets, personal data, injections and the like.
 
-    FILE is a text, or - for standard input. The exit code is 0 whatever was found, unless --fail-on says otherwise.
+    FILE is a text, or - for standard input. The decision is what the rules in force would do if a user sent it; what they have no
+    word on is alerted of. The exit code is 0 whatever was found, unless --fail-on says otherwise.
 
     \b
     Examples:
@@ -62,7 +60,7 @@ def command(file: Any, jsonl: bool, fail_on: tuple[str, ...]) -> None:
 
     scanner = Scanner()
     report = _jsonl if jsonl else _text
-    kinds = report(file, lambda text, source: scanner.scan(text, source=source))
+    kinds = report(file, lambda text, source: scanner.scan(text, source=source), deciding())
     if kinds & set(fail_on):
         sys.exit(1)
 
@@ -74,7 +72,7 @@ def _name(file: Any) -> str:
 type Scan = Callable[[str, str | None], Sequence[Any]]
 
 
-def _text(file: Any, scan: Scan) -> set[str]:
+def _text(file: Any, scan: Scan, decide: Decide) -> set[str]:
     text = file.read().decode("utf-8", "replace")
     found = scan(text, None)
     for detection in found:
@@ -84,21 +82,24 @@ def _text(file: Any, scan: Scan) -> set[str]:
         click.echo(
             f"{_name(file)}:{place}: {detection.kind} {detection.type} {detection.score:.2f} ({detection.rule})"
         )
-    click.echo(f"{decide(found)}: {len(found)} found", err=True)
+    click.echo(f"{decide(text, None, found)}: {len(found)} found", err=True)
     return {d.kind for d in found}
 
 
-def _jsonl(file: Any, scan: Scan) -> set[str]:
+def _jsonl(file: Any, scan: Scan, decide: Decide) -> set[str]:
     kinds: set[str] = set()
     for line in _lines(file):
-        found = scan(line.text, _SOURCES.get(line.role or ""))
+        source = _SOURCES.get(line.role or "")
+        found = scan(line.text, source)
         kinds |= {d.kind for d in found}
         shown = [
             {"kind": d.kind, "type": d.type, "score": round(d.score, 3), "start": d.start, "end": d.end}
             for d in found
         ]
         click.echo(
-            msgspec.json.encode({"id": line.id, "detections": shown, "decision": decide(found)}).decode()
+            msgspec.json.encode(
+                {"id": line.id, "detections": shown, "decision": decide(line.text, source, found)}
+            ).decode()
         )
     return kinds
 
