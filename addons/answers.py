@@ -50,3 +50,21 @@ def _body(call: Call, status_code: int, message: str) -> dict[str, Any]:
         status_code, "server_error"
     )
     return {"error": {"message": message, "type": kind, "param": None, "code": "llmitm"}}
+
+
+def last_event(call: Call, kind: str, status_code: int, message: str, *, begun: bool) -> bytes:
+    """What ends a stream that is stopped. `kind` is how it is cut (`wire.frames`), `begun` whether something of it came."""
+    body = _body(call, status_code, message)
+    family, _, rest = call.target.format.partition("-")
+    if kind == "lines":
+        return json.dumps(body).encode() + b"\n"
+    if kind == "array":
+        return (b"," if begun else b"[") + json.dumps(body).encode() + b"]"
+    name = "error" if family == "anthropic" else ""
+    if family == "cohere":
+        name = "message-end"
+        body = {"type": name, "delta": {"finish_reason": "ERROR", "error": body["message"]}}
+    elif rest == "responses":
+        name = "error"
+        body = {"type": name, "sequence_number": 0, **body}
+    return (f"event: {name}\n" if name else "").encode() + b"data: " + json.dumps(body).encode() + b"\n\n"

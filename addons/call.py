@@ -30,6 +30,9 @@ class Call:
     answered: bool = False
     sent: bytes | None = None
     governed: list[GovernHead] = field(default_factory=list)
+    restores: dict[str, str] = field(default_factory=dict, repr=False)
+    cut: str | None = None
+    over: bool = False
 
     @property
     def text_id(self) -> str:

@@ -61,7 +61,7 @@ class Govern:
         self._counted: dict[str, str] = {}
         self._set: InForce | None = None
         self._rules: tuple[CompiledRule, ...] = ()
-        self._allowed: Allowed | None = None
+        self.allowed: Allowed | None = None
 
     # --- request -----------------------------------------------------------------------------------------------
 
@@ -88,7 +88,7 @@ class Govern:
                 flow, call, PANIC_RULE, 403, f"all requests are stopped: {panic.reason or 'kill switch'}"
             )
             return
-        rules, facts = self._in_force(), None
+        rules, facts = self.in_force(), None
         if rules:
             try:
                 facts = self._judge(flow, call, raw, rules, observe=panic is not None)
@@ -99,22 +99,22 @@ class Govern:
                 )
                 if closed and not panic:
                     said = DecisionHead(closed.id, "block", "enforce", True, "", type(e).__name__)
-                    call.governed.append(GovernHead(self._version(), "request", [said]))
+                    call.governed.append(GovernHead(self.version(), "request", [said]))
                     self._answer(
                         flow, call, closed.id, 403, f"policy failed, and rule {closed.id} fails closed"
                     )
         if flow.response is None and facts:
             self._begin(flow, facts)
 
-    def _in_force(self) -> tuple[CompiledRule, ...]:
+    def in_force(self) -> tuple[CompiledRule, ...]:
         current = self.policies.in_force
         if current is not self._set:
             self._set = current
             self._rules = current.compiled.of("request", later=False)
-            self._allowed = allowed(current.allow, self.parts.key)
+            self.allowed = allowed(current.allow, self.parts.key)
         return self._rules
 
-    def _version(self) -> str:
+    def version(self) -> str:
         return self.policies.in_force.compiled.version
 
     def _judge(
@@ -137,10 +137,11 @@ class Govern:
         if judged.rewrites and body is not None:
             rewritten = apply(body, judged.rewrites)
             judged = governed.refused(judged, rewritten)
-        call.governed.append(governed.head(self.parts.key, self._version(), "request", judged, rewritten))
+        call.governed.append(governed.head(self.parts.key, self.version(), "request", judged, rewritten))
         if judged.answered:
             self._stop(flow, call, judged, body)
         elif rewritten and rewritten.splices:
+            call.restores = judged.restores
             self._send(flow, call, rewritten.body)
         return facts
 
@@ -154,7 +155,7 @@ class Govern:
             self.scanner,
             self.parts.config.policy.deadline_ms / 1000,
             limits=self.limits,
-            allowed=self._allowed,
+            allowed=self.allowed,
         )
         facts = Facts(evidence, at=time.time(), provider=target.provider, operation=target.operation)
         facts.host, facts.model, facts.stream = flow.request.host, target.model, target.stream

@@ -9,6 +9,7 @@
   a tenth of the CPU per request.
 - A WebSocket message has a largest size: mitmproxy assembles each one whole before it hands it on.
 - Trailers and interim answers of HTTP/1 (`addons.http1`).
+- An answer that policy stops ends in order for the client, and its connection or stream upstream is closed.
 - An upstream failure on an LLM call is answered in the provider's own error shape, not with an HTML page.
 """
 
@@ -27,6 +28,7 @@ from mitmproxy.proxy.layers.http import (
     ErrorCode,
     HttpErrorHook,
     HttpStream,
+    RequestProtocolError,
     ResponseData,
     ResponseEndOfMessage,
     ResponseHeaders,
@@ -76,6 +78,13 @@ class Stream(HttpStream):
         if request and len(self.request_body_buf) > MAX_CALL_BYTES:
             return (yield from super().check_body_size(request))
         return False
+
+    def state_stream_response_body(self, event: Any) -> layer.CommandGenerator[None]:
+        yield from super().state_stream_response_body(event)
+        if isinstance(event, ResponseData) and (call := call_of(self.flow)) and call.over:
+            cancel = RequestProtocolError(self.stream_id, "stopped by policy", ErrorCode.CANCEL)
+            yield SendHttp(cancel, self.context.server)
+            yield from super().state_stream_response_body(ResponseEndOfMessage(self.stream_id))
 
     def handle_protocol_error(self, event: Any) -> layer.CommandGenerator[None]:
         if (

@@ -86,11 +86,11 @@ class Record:
         call, response = call_of(flow), flow.response
         if call is None or response is None or flow.error:
             return
-        if response.raw_content is not None or self._mints_secrets(call):
+        if response.raw_content is not None or self._mints_secrets(call) or call.cut == "whole":
             return  # whole already, or held until it is: recorded in `response`
         self.journal.response(call.id, self._response_head(response))
         if response.status_code != 101:
-            response.stream = self._tap(call)
+            response.stream = self._tap(call, response.stream if callable(response.stream) else None)
 
     def _response_head(self, response: http.Response) -> ResponseHead:
         return ResponseHead(
@@ -105,7 +105,8 @@ class Record:
         """A Realtime session made over HTTP answers with a client secret: held whole, to be stripped before it is written."""
         return call.target.operation == "realtime" and not (call.head and call.head.websocket)
 
-    def _tap(self, call: Call) -> Tap:
+    def _tap(self, call: Call, before: Tap | None = None) -> Tap:
+        """`before` is what policy makes of each piece: recorded is what it lets through."""
         chunk, call_id = self.journal.chunk, call.id
 
         def tap(data: bytes) -> bytes:
@@ -116,7 +117,12 @@ class Record:
                     logger.exception("recording a chunk failed (call %s)", call.text_id)
             return data
 
-        return tap
+        def behind(data: bytes) -> Iterable[bytes]:
+            assert before
+            pieces = before(data)
+            return [tap(piece) for piece in ([pieces] if isinstance(pieces, bytes) else pieces)]
+
+        return behind if before else tap
 
     def response(self, flow: http.HTTPFlow) -> None:
         call, response = call_of(flow), flow.response
@@ -146,6 +152,9 @@ class Record:
         if flow.id not in self.open:
             return  # it broke off before its body was whole: nothing was forwarded
         message = flow.error.msg if flow.error else ""
+        if call.answered:
+            self._end(flow, call, "blocked")
+            return
         self._end(
             flow,
             call,

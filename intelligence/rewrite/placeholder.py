@@ -14,7 +14,7 @@ from __future__ import annotations
 import json
 import re
 from bisect import bisect_left
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from intelligence.store.ids import keyed_hash
 
@@ -60,6 +60,19 @@ def escaped(values: Mapping[str, str]) -> dict[str, str]:
     return {name: json.dumps(value)[1:-1] for name, value in values.items()}
 
 
+def beginning(text: str, names: Sequence[str]) -> int:
+    """Where at the end of the text one of the placeholders begins that is not yet whole; its length when none does. `names` are
+    sorted."""
+    at = text.find(MARK[0], max(0, len(text) - MAX_LENGTH + 1))
+    while at >= 0:
+        tail = text[at:]
+        next_ = bisect_left(names, tail)
+        if next_ < len(names) and names[next_] != tail and names[next_].startswith(tail):
+            return at
+        at = text.find(MARK[0], at + 1)
+    return len(text)
+
+
 class Restorer:
     """`restore` for text that comes in pieces, cut anywhere. Only what may be the beginning of a placeholder of `values` is held
     back, so never `MAX_LENGTH` characters or more. `finish` gives what is still held."""
@@ -71,25 +84,10 @@ class Restorer:
 
     def feed(self, piece: str) -> str:
         text = self._held + piece
-        hold = self._beginning(text)
+        hold = beginning(text, self._names)
         self._held = text[hold:]
         return restore(text[:hold], self._values)
 
     def finish(self) -> str:
         held, self._held = self._held, ""
         return restore(held, self._values)
-
-    def _beginning(self, text: str) -> int:
-        """Where in the text a placeholder begins that is not yet whole; its length when none does."""
-        at = text.find(MARK[0], max(0, len(text) - MAX_LENGTH + 1))
-        while at >= 0:
-            tail = text[at:]
-            next_ = bisect_left(self._names, tail)
-            if (
-                next_ < len(self._names)
-                and self._names[next_] != tail
-                and self._names[next_].startswith(tail)
-            ):
-                return at
-            at = text.find(MARK[0], at + 1)
-        return len(text)
