@@ -1,13 +1,12 @@
 """The list of sessions, a page at a time: which match a filter, and what they add up to.
 
-Sessions come by when they were last seen, newest first. What a filter asks may be rare, and some of it has to be added up turn by
-turn; so sessions are looked through in batches, and after `SECONDS` the search stops where it is, says how far it came, and
-can be taken up again from there. Sums are made only of the sessions of the page.
+Sessions come by when they were last seen, newest first. What a filter asks may be rare; so sessions are looked through in
+batches, and after `SECONDS` the search stops where it is, says how far it came, and can be taken up again from there. Sums stand
+in the row of each (see `intelligence.store.session_sums`).
 """
 
 from __future__ import annotations
 
-import json
 import sqlite3
 import time
 from collections.abc import Mapping
@@ -16,8 +15,7 @@ from typing import Any
 
 PAGE = 40
 SECONDS = 0.12
-# Sessions looked at in one query: those whose turns are read, and those of which only the row is.
-BATCH_OF_TURNS = 60
+# Sessions looked at in one query.
 BATCH = 2_000
 LONGEST = 200
 
@@ -29,31 +27,20 @@ _EDGE = """
     order by last_at desc, seq desc limit 1 offset :batch"""
 _BATCH = """
     select s.seq, s.id, s.title, s.user, s.client, s.client_version, s.working_folder, s.repository, s.started_at,
-        s.last_at, s.requests, p.id as parent_id, p.title as parent_title
+        s.last_at, s.requests, s.requests - s.ended as pending, s.errors, s.input_tokens, s.output_tokens, s.cost_usd, s.ended_at,
+        p.id as parent_id, p.title as parent_title
     from sessions s left join sessions p on p.seq = s.parent
     where (s.last_at, s.seq) < (:last_at, :seq) and (s.last_at, s.seq) >= (:edge_at, :edge_seq)"""
 _ORDER = " order by s.last_at desc, s.seq desc limit :most"
-_OF_ROWS = {
+_TESTS = {
     "title": "instr(lower(s.title), lower(:title)) > 0",
     "client": "s.client = :client",
     "user": "s.user = :user",
     "folder": """(instr(lower(s.working_folder), lower(:folder)) > 0 or instr(lower(s.repository), lower(:folder)) > 0)""",
+    "model": "exists (select 1 from json_each(s.models) where value = :model)",
+    "errors": "s.errors > 0",
+    "min_cost": "s.cost_usd >= :min_cost",
 }
-_OF_TURNS = {
-    "model": """exists (select 1 from turns t join requests q on q.seq = t.request
-        left join responses r on r.request = t.request
-        where t.session = s.seq and (q.model = :model or r.model = :model))""",
-    "errors": "exists (select 1 from turns t where t.session = s.seq and t.state = 'error')",
-    "min_cost": """(select sum(c.usd) from turns t join costs c on c.request = t.request
-        where t.session = s.seq) >= :min_cost""",
-}
-SUMS = """
-    select t.session, sum(q.state = 'error') as errors, sum(q.state = 'pending') as pending,
-        sum(r.input_tokens) as input_tokens, sum(r.output_tokens) as output_tokens, sum(c.usd) as cost_usd,
-        max(q.started_at + coalesce(r.duration_ms, 0)) as ended_at
-    from turns t join requests q on q.seq = t.request left join responses r on r.request = t.request
-        left join costs c on c.request = t.request
-    where t.session in (select value from json_each(:sessions)) group by t.session"""
 # What the fields of the filter suggest: of the sessions seen last.
 SUGGESTED = """
     select distinct {column} from (select {column} from sessions order by last_at desc limit 500)
@@ -114,10 +101,9 @@ def key_of(text: str | None) -> Key | None:
 def find(db: sqlite3.Connection, wanted: Filter, before: Key | None, seconds: float = SECONDS) -> Found:
     """A page of sessions last seen before that one. Raises `sqlite3.Error`."""
     asked = wanted.set
-    of_turns = any(name in _OF_TURNS for name in asked)
-    clauses = [(_OF_ROWS | _OF_TURNS)[name] for name in asked]
+    clauses = [_TESTS[name] for name in asked]
     sql = _BATCH + "".join(f" and {clause}" for clause in clauses) + _ORDER
-    batch = (BATCH_OF_TURNS if of_turns else BATCH) if asked else PAGE + 1
+    batch = BATCH if asked else PAGE + 1
     until = time.monotonic() + seconds
     at: Key = before or (2**62, 0)
     rows: list[dict[str, Any]] = []
@@ -133,19 +119,12 @@ def find(db: sqlite3.Connection, wanted: Filter, before: Key | None, seconds: fl
         rows += [dict(row) for row in found]
         if len(rows) > PAGE:
             last = rows[PAGE - 1]
-            return Found(_summed(db, rows[:PAGE]), (last["last_at"], last["seq"]), stopped=False)
+            return Found(rows[:PAGE], (last["last_at"], last["seq"]), stopped=False)
         if edge is None:
-            return Found(_summed(db, rows), None, stopped=False)
+            return Found(rows, None, stopped=False)
         at = (edge[0], edge[1])
         if time.monotonic() > until:
-            return Found(_summed(db, rows), at, stopped=True)
-
-
-def _summed(db: sqlite3.Connection, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    sums = db.execute(SUMS, {"sessions": json.dumps([row["seq"] for row in rows])}).fetchall()
-    by_session = {one["session"]: dict(one) for one in sums}
-    nothing = dict.fromkeys(("errors", "pending", "input_tokens", "output_tokens", "cost_usd", "ended_at"))
-    return [row | by_session.get(row["seq"], nothing) for row in rows]
+            return Found(rows, at, stopped=True)
 
 
 def suggestions(db: sqlite3.Connection) -> dict[str, list[str]]:

@@ -51,6 +51,7 @@ NEWEST = {
     "rewrites": "id",
     "rollup_hourly": "hour",
     "rollup_daily": "day",
+    "rollup_weekly": "week",
     "daily_cost": "day",
 }
 # What a person looks at first; `?_all=1` shows the rest, and whoever names columns gets these.
@@ -65,6 +66,8 @@ SHOWN = {
     "rollup_hourly": "hour provider model client user requests errors blocked input_tokens output_tokens cost_usd "
     "subscription_usd unpriced",
     "rollup_daily": "day provider model client user requests errors blocked input_tokens output_tokens cost_usd "
+    "subscription_usd unpriced",
+    "rollup_weekly": "week provider model client user requests errors blocked input_tokens output_tokens cost_usd "
     "subscription_usd unpriced",
 }
 HIDDEN = (*descriptions.INTERNAL, "_sqlite_migrations")

@@ -1,4 +1,4 @@
-"""The generated parts of `config.md`, `cli.md` and `schema.md`: written by `make docs`, checked by `make lint`.
+"""The generated parts of `config.md`, `cli.md`, `policy.md` and `schema.md`: written by `make docs`, checked by `make lint`.
 
 Everything is taken from the code that it describes: the pydantic models, the click commands, the migrations. What cannot be
 taken from there (the meaning of each column of the view `calls`) stands here, and a column without a meaning is an error.
@@ -9,18 +9,33 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from datetime import date, time
 from pathlib import Path
 from types import NoneType, UnionType
-from typing import Any, Literal, Union, get_args, get_origin
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 import click
 import sqlite_utils
+from pydantic import BaseModel, BeforeValidator
 from pydantic.fields import FieldInfo
 
 from addons.cli import COMMANDS, client_env, group
 from addons.reload import NEEDS_RESTART
 from intelligence.config import SECTIONS, ModelPrice, ScopeHost
+from intelligence.policy.rule import (
+    Allowance,
+    Condition,
+    DetectionMatch,
+    Example,
+    LimitMatch,
+    LoopMatch,
+    PolicyFile,
+    Rule,
+    TextMatch,
+    TimeMatch,
+    ToolMatch,
+)
 from intelligence.store import descriptions, views
 from intelligence.store.migrations import migrations
 from intelligence.store.rollups import BUCKETS
@@ -210,7 +225,7 @@ def _described(conn: sqlite3.Connection, table: str) -> list[str]:
     }
     rows = []
     for _, name, type_, not_null, _, key in conn.execute(f"pragma table_info({table})"):
-        if table in ("rollup_hourly", "rollup_daily") and (bucket := descriptions.BUCKET.fullmatch(name)):
+        if table.startswith("rollup_") and (bucket := descriptions.BUCKET.fullmatch(name)):
             if bucket[2] == "inf":
                 first = f"`{bucket[1]}_{BUCKETS[0]}` … `{bucket[1]}_inf`"
                 rows.append(
@@ -232,6 +247,88 @@ def _described(conn: sqlite3.Connection, table: str) -> list[str]:
         *_table(("column", "type", "rule", "what it holds"), rows),
         "",
     ]
+
+
+def policy() -> str:
+    """A table for each part of a policy file."""
+    titles = {
+        PolicyFile: "A file",
+        Rule: "A rule",
+        Condition: "`when`",
+        TextMatch: "`text`",
+        DetectionMatch: "`detection`",
+        ToolMatch: "`tool`",
+        LimitMatch: "`limit`",
+        LoopMatch: "`loop`",
+        TimeMatch: "`time`",
+        Example: "`tests`",
+        Allowance: "`allow`",
+    }
+    parts = []
+    for model, title in titles.items():
+        rows = [
+            (f"`{field.alias or name}`", _written(field), _default(field), _cell(field.description or ""))
+            for name, field in model.model_fields.items()
+        ]
+        intro = _cell(model.__doc__ or "")
+        parts += [
+            f"### {title}",
+            "",
+            intro,
+            "",
+            *_table(("key", "what", "if not given", "meaning"), rows),
+            "",
+        ]
+    return "\n".join(parts).rstrip()
+
+
+def _written(field: FieldInfo) -> str:
+    """What stands there in a file."""
+    kinds = list(dict.fromkeys(_kinds(field.annotation, field.metadata)))
+    return " or ".join(kinds) + _bounds(field)
+
+
+def _kinds(annotation: Any, metadata: Sequence[Any] = ()) -> Iterator[str]:
+    validators = [m.func.__name__ for m in metadata if isinstance(m, BeforeValidator)]
+    origin, args = get_origin(annotation), get_args(annotation)
+    if "_compared" in validators:
+        yield "comparison"
+    elif "_amount" in validators:
+        yield "number"
+    elif origin is Annotated:
+        yield from _kinds(args[0], annotation.__metadata__)
+    elif origin is Literal:
+        yield " or ".join(f"`{value}`" for value in args)
+    elif origin in (Union, UnionType):
+        for part in args:
+            if part is not NoneType:
+                yield from _kinds(part)
+    elif origin is list:
+        of = " or ".join(dict.fromkeys(_kinds(args[0])))
+        yield f"{of}, or a list" if "_listed" in validators else f"list of {of}"
+    elif origin is dict:
+        yield "mapping"
+    else:
+        names = {
+            str: "text",
+            int: "number",
+            float: "number",
+            bool: "`true` or `false`",
+            date: "date",
+            time: "time of day",
+        }
+        yield names.get(annotation, f"{'conditions' if annotation is Condition else 'mapping'}")
+
+
+def _default(field: FieldInfo) -> str:
+    if field.is_required():
+        return "must be given"
+    default = field.default
+    if default is None or default in ("", [], {}) or isinstance(default, BaseModel):
+        return ""
+    if isinstance(default, time):
+        return f"`{default:%H:%M}`"
+    return f"`{json.dumps(default, ensure_ascii=False)}`" if not isinstance(default, str) else f"`{default}`"
 
 
 def _cell(text: str) -> str:

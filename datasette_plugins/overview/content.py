@@ -1,36 +1,30 @@
 """What the overview shows of a span: read once for all who look, and not again before it has rested.
 
-Counting takes a small share of the time, however many look and however much there is (`REST`). What takes longer than
-a page may wait (the dearest sessions of a year) is read beside: a page shows it once it is there, until then what was before.
+Counting takes a small share of the time, however many look and however much there is (`REST`).
 """
 
 from __future__ import annotations
 
 import asyncio
-import logging
 import sqlite3
 import time
 from collections import OrderedDict, defaultdict
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from datasette.database import Database
 
 from datasette_plugins.charts import Chart
 from datasette_plugins.overview import sums, top_sessions, trends
-from datasette_plugins.overview.asked import DAY_MS, DIMENSIONS, Asked
+from datasette_plugins.overview.asked import DAY_MS, Asked
 from datasette_plugins.overview.breakdown import Change, Row, changes, table
 from datasette_plugins.overview.figures import Figure, figures
 from datasette_plugins.overview.status import Status, statuses
 from datasette_plugins.overview.sums import Sums
 from datasette_plugins.overview.top_sessions import Session
 
-log = logging.getLogger(__name__)
-
 LEAST_SECONDS = 1.0
 REST = 20  # times as long as it took
 KEPT = 64
-# How long a page waits for what is read beside.
-PATIENCE_SECONDS = 0.05
 
 # The first test is that of the index, by whose words alone it is found.
 RUNNING = "select count(*) from requests where state <> 'complete' and state = 'pending'"
@@ -39,7 +33,7 @@ ANY_CALL = "select 1 from requests limit 1"
 
 @dataclass(frozen=True)
 class Content:
-    """`begun`: there is a call in the record, whenever it was. `sessions`: None while they are being added up."""
+    """`begun`: there is a call in the record, whenever it was."""
 
     begun: bool
     figures: list[Figure]
@@ -51,7 +45,7 @@ class Content:
     statuses: list[Status]
     requests: int
     unpriced: int
-    sessions: list[Session] | None = None
+    sessions: list[Session]
 
 
 @dataclass
@@ -61,10 +55,6 @@ class Kept:
     content: Content | None = None
     at: float = 0
     took: float = 0
-    sessions: list[Session] | None = None
-    sessions_at: float = 0
-    sessions_took: float = 0
-    adding: asyncio.Task[None] | None = field(default=None, repr=False)
 
 
 class Contents:
@@ -86,13 +76,7 @@ class Contents:
                     lambda conn: read(conn, asked, time.time_ns() // 1_000_000)
                 )
                 kept.at, kept.took = began, time.monotonic() - began
-            if kept.adding is None and (
-                kept.sessions is None or _rested(kept.sessions_at, kept.sessions_took)
-            ):
-                kept.adding = asyncio.create_task(_add_sessions(db, asked, kept))
-            if kept.adding is not None and kept.sessions is None:
-                await asyncio.wait([kept.adding], timeout=PATIENCE_SECONDS)
-            return _with(kept.content, kept.sessions)
+            return kept.content
 
     def _of(self, asked: Asked) -> Kept:
         kept = self._kept.setdefault(asked, Kept())
@@ -107,41 +91,21 @@ def _rested(at: float, took: float) -> bool:
     return time.monotonic() - at >= max(LEAST_SECONDS, REST * took)
 
 
-def _with(content: Content, sessions: list[Session] | None) -> Content:
-    return Content(**{**vars(content), "sessions": sessions})
-
-
-async def _add_sessions(db: Database, asked: Asked, kept: Kept) -> None:
-    began, now_ms = time.monotonic(), time.time_ns() // 1_000_000
-    start_ms = now_ms - asked.span.width_ms
-
-    def top(conn: sqlite3.Connection) -> list[Session]:
-        return top_sessions.sessions(conn, start_ms, now_ms + DAY_MS, asked.where)
-
-    try:
-        kept.sessions = await db.execute_fn(top)
-    except sqlite3.Error as e:
-        log.warning("the dearest sessions cannot be read: %s", e)
-    finally:
-        kept.sessions_at, kept.sessions_took, kept.adding = began, time.monotonic() - began, None
-
-
 def read(db: sqlite3.Connection, asked: Asked, now_ms: int) -> Content:
-    """Everything but the sessions. Raises `sqlite3.Error`."""
+    """Raises `sqlite3.Error`."""
     if db.execute(ANY_CALL).fetchone() is None:
         return nothing(asked)
-    given = sums.tables(db, asked.span.width_ms)
+    given = sums.tables(asked.span.width_ms)
     width = asked.span.width_ms
-    now = sums.by(db, now_ms - width, _end(now_ms, given), given, DIMENSIONS, asked.where)
-    before = sums.by(db, now_ms - 2 * width, now_ms - width, given, DIMENSIONS, asked.where)
+    now = sums.by(db, now_ms - width, _end(now_ms, given), given, (asked.by,), asked.where)
+    before = sums.by(db, now_ms - 2 * width, now_ms - width, given, (asked.by,), asked.where)
     running = 0 if asked.where else db.execute(RUNNING).fetchone()[0]
     return _content(db, asked, now_ms, given, now, before, running)
 
 
 def _end(now_ms: int, given: list[str]) -> int:
     """After everything that has happened, so that the coarsest table has the rest whole."""
-    width = sums.WIDTHS[given[0]]
-    return now_ms // width * width + width
+    return sums.begin(given[0], now_ms) + sums.WIDTHS[given[0]]
 
 
 def _content(
@@ -153,10 +117,9 @@ def _content(
     before: dict[sums.Key, Sums],
     running: int,
 ) -> Content:
-    place = DIMENSIONS.index(asked.by)
     total = sums.folded(now).get(None, Sums())
     total_before = sums.folded(before).get(None, Sums())
-    by, by_before = sums.folded(now, place), sums.folded(before, place)
+    by, by_before = sums.folded(now, 0), sums.folded(before, 0)
     rows = table(by, by_before, asked.by)
     return Content(
         begun=True,
@@ -169,6 +132,7 @@ def _content(
         statuses=statuses(db, now_ms, asked.where),
         requests=total.number("requests"),
         unpriced=total.left_out("unpriced"),
+        sessions=top_sessions.sessions(db, now_ms - asked.span.width_ms, now_ms + DAY_MS, asked.where),
     )
 
 

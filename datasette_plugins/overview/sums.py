@@ -24,7 +24,9 @@ KEYS = {"provider": "provider", "model": "model", "client": "client", "user": "u
 CALLS = "calls"
 HOURLY = "rollup_hourly"
 DAILY = "rollup_daily"
-WIDTHS = {DAILY: DAY_MS, HOURLY: HOUR_MS, CALLS: 1}
+WEEKLY = "rollup_weekly"
+WIDTHS = {WEEKLY: rollups.WEEK_MS, DAILY: DAY_MS, HOURLY: HOUR_MS, CALLS: 1}
+PERIODS = {CALLS: "q.started_at", **{table: column for table, (column, _, _) in rollups.TABLES.items()}}
 CALL_TESTS = rollups.COUNTS | rollups.buckets("duration") | rollups.buckets("ttft")
 CALL_VALUES = {name: f"sum({value})" for name, value in (CALL_TESTS | rollups.SUMS).items()}
 CALL_KEYS = KEYS | {
@@ -37,7 +39,6 @@ CALL_TABLES = (
     "requests q indexed by requests_started_at left join responses r on r.request = q.seq "
     "left join costs c on c.request = q.seq"
 )
-HAS_TABLE = "select 1 from sqlite_schema where type = 'table' and name = ?"
 
 type Key = tuple[Any, ...]
 type Row = tuple[Key, tuple[float | None, ...]]
@@ -82,17 +83,22 @@ class Sums:
         return min(1.0, read / tokens) if read is not None and tokens else None
 
 
-def tables(db: sqlite3.Connection, width_ms: int) -> list[str]:
+def tables(width_ms: int) -> list[str]:
     """The tables to sum over a time of this width, coarsest first."""
-    long = width_ms >= 30 * DAY_MS and db.execute(HAS_TABLE, (DAILY,)).fetchone() is not None
-    return [DAILY, HOURLY, CALLS] if long else [HOURLY, CALLS]
+    least = {WEEKLY: 90 * DAY_MS, DAILY: 30 * DAY_MS, HOURLY: 0, CALLS: 0}
+    return [table for table in least if width_ms >= least[table]]
+
+
+def begin(table: str, at_ms: int) -> int:
+    """When the period of a table began in which that moment is."""
+    _, _, origin = rollups.TABLES.get(table, ("", 1, 0))
+    return at_ms - (at_ms - origin) % WIDTHS[table]
 
 
 def pieces(start_ms: int, end_ms: int, given: Sequence[str]) -> list[tuple[str, int, int]]:
     """`start_ms` to `end_ms` as pieces, each with the coarsest of the tables `given` that has it whole."""
     table, *finer = given
-    width = WIDTHS[table]
-    low, high = -(-start_ms // width) * width, end_ms // width * width
+    low, high = begin(table, start_ms + WIDTHS[table] - 1), begin(table, end_ms)
     if not finer or low >= high:
         return pieces(start_ms, end_ms, finer) if finer else [(table, start_ms, end_ms)] * (start_ms < end_ms)
     return [*pieces(start_ms, low, finer), (table, low, high), *pieces(high, end_ms, finer)]
@@ -106,13 +112,15 @@ def rows(
     names: Sequence[str] = NAMES,
     step: tuple[int, int] | None = None,
 ) -> Iterator[Row]:
-    """Sums (`names`) of a piece by `keys`. With `step` (origin, width in ms) the first key is the number of the step."""
+    """Sums (`names`) of a piece by `keys`. With `step` (origin, width in ms) the first key is the number of the step;
+    there may be several rows of one."""
     table, start_ms, end_ms = piece
     of_calls = table == CALLS
     columns = CALL_KEYS if of_calls else KEYS
-    time = {CALLS: "q.started_at", HOURLY: "hour", DAILY: "day"}[table]
+    time = PERIODS[table]
     values = [CALL_VALUES[name] if of_calls else f"sum({name})" for name in names]
-    by = [f"({time} - :origin) / :width"] if step else []
+    # Periods are in order in their tables: what is added up by them need not be sorted.
+    by = [] if not step else ["(q.started_at - :origin) / :width" if of_calls else time]
     by += [columns[key] for key in keys]
     tests = [f"{time} >= :start", f"{time} < :end", *(["q.state <> 'pending'"] if of_calls else [])]
     bound: dict[str, Any] = {"start": start_ms, "end": end_ms}
@@ -125,7 +133,10 @@ def rows(
     sql = f"""select {", ".join([*by, *values])} from {CALL_TABLES if of_calls else table}
         where {" and ".join(tests)} {group}"""  # noqa: S608
     for row in db.execute(sql, bound):
-        yield tuple(row[: len(by)]), tuple(row[len(by) :])
+        key = tuple(row[: len(by)])
+        if step and not of_calls:
+            key = ((key[0] - step[0]) // step[1], *key[1:])
+        yield key, tuple(row[len(by) :])
 
 
 def by(

@@ -1,8 +1,4 @@
-"""The sessions on which the calls of a span cost most.
-
-Nothing keeps their sums, so each call of the span is looked up: a second for a million. That is no time for a page to wait, so it
-is added up beside (`content.Contents`), and the page has it when it is there.
-"""
+"""The dearest of the sessions that were seen in a span, each with what it cost altogether."""
 
 from __future__ import annotations
 
@@ -15,22 +11,26 @@ from datasette_plugins import units
 
 SHOWN = 8
 UNTITLED = "without a title"
-FILTERS = {
-    "provider": "q.provider",
-    "model": "coalesce(q.model, (select r.model from responses r where r.request = q.seq))",
-    "client": "q.client",
-    "user": "q.user",
+TESTS = {
+    "provider": "exists (select 1 from json_each(providers) where value = :provider)",
+    "model": "exists (select 1 from json_each(models) where value = :model)",
+    "client": "client = :client",
+    "user": "user = :user",
 }
-# Sorted by what was or would have been paid. `+` keeps the planner from starting with anything but the times.
+UNKNOWN = {
+    "provider": "providers is null",
+    "model": "models is null",
+    "client": "client is null",
+    "user": "user is null",
+}
+# Sorted by what was or would have been paid. The index has all that is asked of sessions which are none of the dearest.
 SESSIONS = """
-    with found as materialized (
-        select t.session, count(*) as requests, sum(c.usd) as usd, sum(iif(c.basis = 'subscription', c.usd, null)) as flat_usd
-        from requests q indexed by requests_started_at
-            join costs c on c.request = q.seq join turns t on t.request = q.seq
-        where q.started_at >= :start and q.started_at < :end and t.session is not null {tests}
-        group by +t.session order by 3 desc limit :most)
-    select s.id, s.title, s.client, s.user, s.last_at, f.requests, f.usd, f.flat_usd
-    from found f join sessions s on s.seq = f.session order by f.usd desc, s.id"""
+    with dearest as materialized (
+        select seq from sessions indexed by sessions_cost
+        where last_at >= :start and last_at < :end and cost_usd is not null {tests}
+        order by cost_usd desc, seq limit :most)
+    select id, title, client, user, last_at, requests, cost_usd as usd, subscription_usd as flat_usd
+    from dearest join sessions using (seq) order by cost_usd desc, seq"""
 
 
 @dataclass(frozen=True)
@@ -52,9 +52,7 @@ def sessions(
 ) -> list[Session]:
     """The dearest first."""
     bound: dict[str, Any] = {"start": start_ms, "end": end_ms, "most": SHOWN, **dict(where)}
-    tests = [
-        f"and {FILTERS[name]} = :{name}" if value else f"and {FILTERS[name]} is null" for name, value in where
-    ]
+    tests = [f"and {TESTS[name] if value else UNKNOWN[name]}" for name, value in where]
     found = db.execute(SESSIONS.format(tests=" ".join(tests)), bound).fetchall()
     return [_session(row, found[0]["usd"]) for row in found]
 

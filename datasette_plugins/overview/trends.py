@@ -7,8 +7,9 @@ from collections.abc import Sequence
 
 from datasette_plugins import units
 from datasette_plugins.charts import Chart, Series
-from datasette_plugins.overview.asked import DAY_MS, HOUR_MS, Asked
-from datasette_plugins.overview.sums import CALLS, DAILY, HOURLY, Sums, rows
+from datasette_plugins.overview.asked import Asked
+from datasette_plugins.overview.sums import WEEKLY, WIDTHS, Sums, begin, rows
+from intelligence.store.rollups import WEEK_MS
 
 MOST_SERIES = 5  # of a stack; the rest is one more, in grey
 REST = "c6"
@@ -20,9 +21,9 @@ class Steps:
 
     def __init__(self, asked: Asked, now_ms: int) -> None:
         self.width_ms = asked.span.step_ms
-        # A step of several days begins so that the last one ends with today.
-        grain = min(self.width_ms, DAY_MS)
-        end = now_ms // grain * grain + grain
+        end = self.width_ms + (
+            begin(WEEKLY, now_ms) if self.width_ms == WEEK_MS else now_ms // self.width_ms * self.width_ms
+        )
         count = -(-asked.span.width_ms // self.width_ms)
         self.origin = end - count * self.width_ms
         self.end = end
@@ -30,8 +31,7 @@ class Steps:
 
     def table(self, given: Sequence[str]) -> str:
         """The coarsest of the tables `given` whose rows each belong to one step."""
-        widths = {DAILY: DAY_MS, HOURLY: HOUR_MS, CALLS: 1}
-        return next(table for table in given if self.width_ms % widths[table] == 0)
+        return next(table for table in given if self.width_ms % WIDTHS[table] == 0)
 
 
 def charts(

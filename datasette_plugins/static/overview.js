@@ -32,7 +32,6 @@ function putChart(figure, fresh) {
 function putAll(page) {
   for (const fresh of page.querySelectorAll("[data-part]")) {
     const old = document.querySelector(`[data-part="${fresh.dataset.part}"]`);
-    old.toggleAttribute("data-waiting", "waiting" in fresh.dataset);
     put(old, fresh);
   }
   for (const fresh of page.querySelectorAll("#counted, #counted > section, #start")) {
@@ -60,7 +59,7 @@ async function refresh() {
   asking = false;
   const now = performance.now();
   due = now + Math.max(LEAST_MS, REST * (now - began));
-  soon(missed ? 0 : document.querySelector("[data-waiting]") ? LEAST_MS : EVEN_SO_MS);
+  soon(missed ? 0 : EVEN_SO_MS);
   missed = false;
 }
 
@@ -102,4 +101,4 @@ connect(latest.dataset.events, {
   },
   begin: table.begin,
 });
-soon(document.querySelector("[data-waiting]") ? LEAST_MS : EVEN_SO_MS);
+soon(EVEN_SO_MS);

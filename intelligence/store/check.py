@@ -79,6 +79,23 @@ added as (
 select coalesce(k.day, a.day), k.n, k.i, k.o, a.n, a.i, a.o from kept k full join added a on a.day = k.day"""
 
 
+SUMS_OF_WEEKS = SUMS_OF_DAYS.replace(
+    "hour / 86400000 * 86400000", "(hour - 345600000) / 604800000 * 604800000 + 345600000"
+)
+SUMS_OF_WEEKS = SUMS_OF_WEEKS.replace("rollup_daily", "rollup_weekly").replace("day", "week")
+SUMS_OF_SESSIONS = """
+with added as (
+    select t.session, count(*) as n, sum(q.state = 'error') as e, sum(r.input_tokens) as i, sum(r.output_tokens) as o,
+        round(sum(c.usd), 6) as u
+    from turns t join requests q on q.seq = t.request left join responses r on r.request = t.request
+        left join costs c on c.request = t.request
+    where t.session is not null and q.state <> 'pending' group by t.session)
+select s.id, s.ended, s.errors, s.input_tokens, s.output_tokens, s.cost_usd, coalesce(a.n, 0), coalesce(a.e, 0), a.i, a.o, a.u
+from sessions s left join added a on a.session = s.seq
+where (s.ended, s.errors) is not (coalesce(a.n, 0), coalesce(a.e, 0)) or s.input_tokens is not a.i or s.output_tokens is not a.o
+    or (s.cost_usd is null) is not (a.u is null) or abs(s.cost_usd - a.u) > 0.00001"""
+
+
 @dataclass(frozen=True)
 class Finding:
     """`problem` is None where all is well; `detail` then says what was looked at."""
@@ -254,6 +271,20 @@ def _sums(db: sqlite3.Connection, period: str, sql: str) -> Iterator[str]:
     yield f"ok: {count:,} {period}s"
 
 
+def _weeks(db: sqlite3.Connection, _: Path) -> Iterator[str]:
+    """The weeks' sums, added up again from the hours'."""
+    return _sums(db, "week", SUMS_OF_WEEKS)
+
+
+def _session_sums(db: sqlite3.Connection, _: Path) -> Iterator[str]:
+    """What stands in the row of each session, added up again from its calls."""
+    for session, *counts in db.execute(SUMS_OF_SESSIONS):
+        kept, added = tuple(counts[:5]), tuple(counts[5:])
+        yield f"session {session}: calls, errors, tokens and cost are {kept} and should be {added}"
+    (count,) = db.execute("select count(*) from sessions").fetchone()
+    yield f"ok: {count:,} sessions"
+
+
 Look = Callable[[sqlite3.Connection, Path], Iterator[str]]
 CHECKS: tuple[tuple[str, Look, str], ...] = (
     ("integrity", _integrity, RESTORE),
@@ -266,4 +297,6 @@ CHECKS: tuple[tuple[str, Look, str], ...] = (
     ("search", _search, REPORT),
     ("hourly sums", _hours, REPORT),
     ("daily sums", _days, REPORT),
+    ("weekly sums", _weeks, REPORT),
+    ("session sums", _session_sums, REPORT),
 )

@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from intelligence.store import tree_rows
+from intelligence.store import session_sums, tree_rows
 from intelligence.store.asked import Asked
 from intelligence.store.bodies import PART_BYTES, compress, decompress
 from intelligence.store.meaning import answer_key
@@ -225,6 +225,7 @@ class Conversations:
         start = decompress(first[0]) if first else b""
         named = response_id(row["format"], json.loads(answer[2] or "[]"), start)
         self.take([Opened(row, body), Closed(seq, row["state"], answer[0], answer[1], named)])
+        session_sums.add(self._db, [seq])
         return len(body)
 
 

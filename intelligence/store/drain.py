@@ -23,7 +23,7 @@ from pathlib import Path
 import msgspec
 
 from intelligence.store import batch as sql
-from intelligence.store import bodies, open_calls, sockets
+from intelligence.store import bodies, open_calls, session_sums, sockets
 from intelligence.store.batch import Batch
 from intelligence.store.bodies import PART_BYTES, Piece
 from intelligence.store.calls import Call, begin, end, header_columns
@@ -325,6 +325,7 @@ class Drain:
         try:
             batch.store(self._db, self._prices)
             self._conversations.take(batch.told)
+            session_sums.add(self._db, batch.over)
             # Those of finished segments even if unmoved: only a commit that writes is synced.
             positions += [(path.name, self._tail.positions[path.name]) for path in done]
             self._db.executemany(sql.PUT_POSITION, positions)

@@ -19,7 +19,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-from intelligence.store import backup, restore, rollups, sweep
+from intelligence.store import backup, restore, rollups, session_sums, sweep
 from intelligence.store.drain import Drain
 from intelligence.store.jobs import JobError
 from intelligence.store.journal import FRAME, NO_CALL, PAYLOAD, Kind
@@ -142,6 +142,7 @@ def _delete(db: sqlite3.Connection, ids: list[str]) -> tuple[int, int]:
         db.executemany("delete from requests where seq = ?", seqs)
         sweep.sweep(db, let_go)
         sweep.sessions(db, in_sessions)
+        session_sums.again(db, in_sessions)
         db.execute("commit")
     except BaseException:
         if db.in_transaction:

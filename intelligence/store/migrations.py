@@ -531,3 +531,80 @@ def m050_govern(db: sqlite_utils.Database) -> None:
             undo blob not null                      -- msgpack: list of from, to, bytes
         )""")
     db.execute("create index requests_decision on requests (decision, started_at) where decision is not null")
+
+
+@migrations()
+def m060_session_sums(db: sqlite_utils.Database) -> None:
+    """What the calls of a session that have ended add up to stands in its row."""
+    for column in (
+        "ended integer not null default 0",  # calls of it that have ended
+        "errors integer not null default 0",
+        "providers text",  # JSON
+        "models text",  # JSON: asked for, else that answered
+        "input_tokens integer",  # of all its calls that state them
+        "output_tokens integer",
+        "cost_usd real",  # of all its calls whose cost is known
+        "subscription_usd real",  # the part of it under a flat rate
+        "ended_at integer",  # Unix ms: when the last of them ended
+    ):
+        db.execute(f"alter table sessions add column {column}")
+    db.execute("""
+        update sessions set ended = n, errors = e, providers = p, models = m, input_tokens = i, output_tokens = o, cost_usd = u,
+            subscription_usd = f, ended_at = at
+        from (
+            select t.session, count(*) as n, sum(q.state = 'error') as e,
+                json_group_array(distinct q.provider) filter (where q.provider is not null) as p,
+                json_group_array(distinct coalesce(q.model, r.model))
+                    filter (where coalesce(q.model, r.model) is not null) as m,
+                sum(r.input_tokens) as i, sum(r.output_tokens) as o, sum(c.usd) as u,
+                sum(iif(c.basis = 'subscription', c.usd, null)) as f,
+                cast(max(q.started_at + coalesce(r.duration_ms, 0)) as integer) as at
+            from turns t join requests q on q.seq = t.request left join responses r on r.request = t.request
+                left join costs c on c.request = t.request
+            where t.session is not null and q.state <> 'pending' group by t.session) as added
+        where added.session = sessions.seq""")
+    for column in ("providers", "models"):
+        db.execute(f"update sessions set {column} = null where {column} = '[]'")  # noqa: S608
+    db.execute("create index sessions_cost on sessions (last_at, cost_usd)")
+
+
+@migrations()
+def m061_rollup_weekly(db: sqlite_utils.Database) -> None:
+    """The sums of weeks, for a year at a glance."""
+    buckets = [f"{measure}_{bound}" for measure in ("duration", "ttft") for bound in _BOUNDS]
+    db.execute(f"""
+        create table rollup_weekly (                -- see intelligence/store/rollups.py
+            id integer primary key,
+            week integer not null,                  -- Unix ms at which it begins: a Monday, in UTC
+            provider text,
+            model text,                             -- asked for, else that answered
+            client text,
+            user text,
+            requests integer not null,              -- calls that have ended
+            errors integer not null,
+            blocked integer not null,
+            aborted integer not null,               -- and interrupted
+            uncounted integer not null,             -- calls without both token counts
+            unpriced integer not null,              -- calls whose cost is unknown
+            input_tokens integer,
+            output_tokens integer,
+            cache_read_tokens integer,
+            cache_write_tokens integer,
+            reasoning_tokens integer,
+            cost_usd real,                          -- subscriptions not included
+            subscription_usd real,                  -- at list price, what a flat rate paid for
+            {", ".join(f"{bucket} integer not null" for bucket in buckets)}
+        )""")
+    sums = (
+        "requests", "errors", "blocked", "aborted", "uncounted", "unpriced", "input_tokens", "output_tokens", "cache_read_tokens",
+        "cache_write_tokens", "reasoning_tokens", "cost_usd", "subscription_usd", *buckets,
+    )  # fmt: skip
+    db.execute(f"""
+        insert into rollup_weekly (week, provider, model, client, user, {", ".join(sums)})
+        select (day - 345600000) / 604800000 * 604800000 + 345600000, provider, model, client, user,
+            {", ".join(f"sum({name})" for name in sums)}
+        from rollup_daily group by 1, coalesce(provider, ''), coalesce(model, ''), coalesce(client, ''), coalesce(user, '')
+        order by 1""")  # noqa: S608
+    db.execute("""
+        create unique index rollup_weekly_key on rollup_weekly
+            (week, coalesce(provider, ''), coalesce(model, ''), coalesce(client, ''), coalesce(user, ''))""")

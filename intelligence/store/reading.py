@@ -14,7 +14,7 @@ import sqlite3
 import time
 from typing import TYPE_CHECKING, Any
 
-from intelligence.store import governing, queries, search
+from intelligence.store import governing, queries, search, session_sums
 from intelligence.store.context import Context, composition, tokens_of
 from intelligence.store.governing import Governed
 from intelligence.store.pricing import Prices
@@ -109,6 +109,7 @@ def _commit(
     try:
         unsettled = [seq for (seq,) in db.execute(_UNSETTLED, (json.dumps(done),))]
         settle(db, unsettled, prices)
+        session_sums.again(db, session_sums.of(db, unsettled))
         db.executemany(search.PUT, texts)
         db.executemany(_PUT_CONTEXT, contexts)
         governing.store(db, said)

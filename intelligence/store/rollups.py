@@ -1,7 +1,8 @@
-"""`rollup_hourly` and `rollup_daily`: what the calls of an hour, of a day (UTC), add up to, by provider, model, client and user.
+"""`rollup_hourly`, `rollup_daily`, `rollup_weekly`: what the calls of an hour, a day, a week (UTC, from Monday on) add up to, by
+provider, model, client and user.
 
-Both have the same columns but for the first, `hour` or `day`: Unix ms at which it begins. A year of one is scanned in some
-milliseconds: ask the other only about days that are few or cut.
+They have the same columns but for the first, `hour`, `day` or `week`: Unix ms at which it begins. A year of weeks is added up in
+some ten milliseconds: ask a finer one only about what is short or cut.
 
 A call is added when it ends, in the transaction that ends it, and taken out again when it is forgotten; so the sums are those
 of the rows at every commit. Retention leaves them alone: counts and costs stay. The time is that at which a call began. Sums
@@ -19,12 +20,19 @@ from collections.abc import Sequence
 
 HOUR_MS = 3_600_000
 DAY_MS = 24 * HOUR_MS
+WEEK_MS = 7 * DAY_MS
+A_MONDAY_MS = 4 * DAY_MS  # the first since 1970
 # Upper bounds, in ms.
 BUCKETS = (
     50, 100, 200, 300, 500, 750, 1000, 1500, 2000, 3000, 5000, 7500, 10000, 15000, 20000, 30000, 60000, 120000, 300000,
 )  # fmt: skip
 
-TABLES = {"rollup_hourly": ("hour", HOUR_MS), "rollup_daily": ("day", DAY_MS)}
+# The first column, how long a period is, and when any of them begins.
+TABLES = {
+    "rollup_hourly": ("hour", HOUR_MS, 0),
+    "rollup_daily": ("day", DAY_MS, 0),
+    "rollup_weekly": ("week", WEEK_MS, A_MONDAY_MS),
+}
 KEYS = ("provider", "model", "client", "user")
 COUNTS = {
     "requests": "1",
@@ -78,13 +86,19 @@ from json_each(:seqs) j join requests q on q.seq = j.value
 where q.state <> 'pending' group by 1, 2, 3, 4, 5"""  # noqa: S608
 
 
+def _begin(time: str, length: int, origin: int) -> str:
+    return (
+        f"({time} - {origin}) / {length} * {length} + {origin}" if origin else f"{time} / {length} * {length}"
+    )
+
+
 def _put(table: str) -> str:
-    period, length = TABLES[table]
+    period, length, origin = TABLES[table]
     names = (period, *KEYS, *ALL_COUNTS, *SUMS)
     adds = [f"{name} = {name} + excluded.{name}" for name in ALL_COUNTS]
     adds += [f"{name} = coalesce({name} + excluded.{name}, {name}, excluded.{name})" for name in SUMS]
     return f"""
-insert into {table} ({", ".join(names)}) values (?1 / {length} * {length}{", ?" * (len(names) - 1)})
+insert into {table} ({", ".join(names)}) values ({_begin("?1", length, origin)}{", ?" * (len(names) - 1)})
 on conflict ({period}, {", ".join(f"coalesce({key}, '')" for key in KEYS)})
 do update set {", ".join(adds)}"""  # noqa: S608
 

@@ -33,16 +33,7 @@ SESSIONS_OVERVIEW = """
     select
         s.id, s.title, s.user, s.client, s.client_version, s.working_folder, s.repository, s.client_session,
         (select p.id from sessions p where p.seq = s.parent) as parent_id, s.started_at, s.last_at, s.requests,
-        (select count(*) from turns t join requests q on q.seq = t.request
-            where t.session = s.seq and q.state = 'error') as errors,
-        (select json_group_array(distinct q.model) from turns t join requests q on q.seq = t.request
-            where t.session = s.seq and q.model is not null) as models,
-        (select sum(r.input_tokens) from turns t join responses r on r.request = t.request
-            where t.session = s.seq) as input_tokens,
-        (select sum(r.output_tokens) from turns t join responses r on r.request = t.request
-            where t.session = s.seq) as output_tokens,
-        (select sum(c.usd) from turns t join costs c on c.request = t.request
-            where t.session = s.seq) as cost_usd
+        s.errors, coalesce(s.models, '[]') as models, s.input_tokens, s.output_tokens, s.cost_usd
     from sessions s"""
 
 # Every message, system prompt and tool definition, once however often it was sent; and every answer.

@@ -19,7 +19,7 @@ from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
-from intelligence.store import bodies, rollups
+from intelligence.store import bodies, rollups, session_sums
 from intelligence.store.batch import INSERT_BODY
 from intelligence.store.migrations import open_database
 from intelligence.store.pricing import Prices
@@ -52,6 +52,7 @@ MOVED = {
     "last_request": "last_request - :calls",
     "started_at": "started_at - :ms",
     "last_at": "last_at - :ms",
+    "ended_at": "ended_at - :ms",
     "id": "printf('%08x-%04x', (started_at - :ms) >> 16, (started_at - :ms) & 65535) || substr(id, 14)",
 }
 COPIED = {
@@ -112,6 +113,7 @@ def fill(db: sqlite3.Connection, calls: int, until_ms: int) -> None:
     db.execute("begin")
     times = last_part(db, made, (PARTS - 1) * made, until_ms)
     (sessions,) = db.execute("select count(*) from sessions").fetchone()
+    session_sums.again(db, range(1, sessions + 1))
     for n in range(1, PARTS):
         copy(db, made * (PARTS - 1), {"calls": n * made, "ms": n * DAYS * DAY_MS, "sessions": n * sessions})
         print(f"\r{(n + 1) * made:,} calls", end="", flush=True)

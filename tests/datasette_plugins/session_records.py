@@ -7,6 +7,7 @@ import sqlite3
 from dataclasses import dataclass, field
 from typing import Any
 
+from intelligence.store import session_sums
 from intelligence.store.conversations import Closed, Conversations, Opened
 from tests.datasette_plugins import records
 
@@ -88,11 +89,13 @@ class Talk:
         if row["state"] != "pending":
             told.append(Closed(row["seq"], row["state"], text, json.dumps(calls)))
         self._conversations.take(told)
+        session_sums.add(self.db, [row["seq"]])
 
     def priced(self, call_id: str, usd: float, **tokens: int) -> None:
         """Give a call a cost, and a context of these kinds of tokens."""
         (seq,) = self.db.execute("select seq from requests where id = ?", (call_id,)).fetchone()
         self.db.execute("insert into costs values (?, ?, 'list', 'genai-prices')", (seq, usd))
+        session_sums.again(self.db, session_sums.of(self.db, [seq]))
         kinds = ("system", "tools", "history", "tool_results", "new", "image")
         self.db.execute(
             "insert into contexts values (?, ?, ?, ?, ?, ?, ?, 1, null)",

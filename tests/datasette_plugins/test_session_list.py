@@ -63,7 +63,8 @@ def test_sums_are_of_the_session(db: sqlite3.Connection, reading: sqlite3.Connec
         (Filter(user="ada"), ["bug"]),
         (Filter(folder="PROJ"), ["bug"]),
         (Filter(model="claude-x"), ["bug"]),
-        (Filter(model="claude-answered"), ["bug"]),
+        (Filter(model="gpt-5"), ["holiday"]),
+        (Filter(model="claude-answered"), []),
         (Filter(errors=True), ["holiday"]),
         (Filter(min_cost=0.5), ["bug"]),
         (Filter(min_cost=0.5, errors=True), []),
@@ -80,7 +81,6 @@ def test_filters(
     found: list[str],
     batch: int,
 ) -> None:
-    monkeypatch.setattr(session_list, "BATCH_OF_TURNS", batch)
     monkeypatch.setattr(session_list, "BATCH", batch)
     talk = Talk(db)
     bug = talk.say(
@@ -139,8 +139,9 @@ def test_every_query_uses_an_index(db: sqlite3.Connection) -> None:
         "user": "u",
         "folder": "f",
     }
-    clauses = (session_list._OF_ROWS | session_list._OF_TURNS).values()
+    clauses = session_list._TESTS.values()
     sql = session_list._BATCH + "".join(f" and {c}" for c in clauses) + session_list._ORDER
     for query in (sql, session_list._EDGE):
         plan = [row[3] for row in db.execute(f"explain query plan {query}", values | asked)]
-        assert [step for step in plan if "SCAN" in step or "TEMP B-TREE" in step] == [], plan
+        scans = [step for step in plan if "SCAN" in step and "json_each" not in step or "TEMP B-TREE" in step]
+        assert scans == [], plan

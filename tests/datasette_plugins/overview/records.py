@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 import time
 from typing import Any
 
+from intelligence.store import session_sums
 from intelligence.store.rollups import add
 from tests.datasette_plugins import records
 
@@ -46,6 +48,12 @@ def add_session(
             values (?, ?, 'c', 1, 2, ?, ?, x'00')""",
         (session_id, title, len(seqs), seqs[-1]),
     )
+    db.execute(
+        "update sessions set last_at = (select max(started_at) from requests where seq in (select value from json_each(?)))"
+        " where id = ?",
+        (json.dumps(seqs), session_id),
+    )
     (session,) = db.execute("select seq from sessions where id = ?", (session_id,)).fetchone()
     for seq in seqs:
         db.execute("insert into turns (request, session, claimed) values (?, ?, 0)", (seq, session))
+    session_sums.again(db, [session])

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import asyncio
 import sqlite3
 import time
 
@@ -128,17 +127,3 @@ async def test_slow_reading_rests_and_little_is_kept(
     await contents.of(attached, Asked())
     assert read == 8
     assert len(contents._kept) == len(contents._reading) == 3
-
-
-async def test_sessions_that_take_long_come_later(
-    site: Site, db: sqlite3.Connection, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    attached = dashboard.here(site.datasette).traffic.attached(site.datasette)
-    add_session(db, "one", [add_call(db, usd=1.0)])
-    monkeypatch.setattr(content, "PATIENCE_SECONDS", 0)
-    contents = content.Contents()
-    assert (await contents.of(attached, Asked())).sessions is None
-    async with asyncio.timeout(5):
-        while (found := (await contents.of(attached, Asked())).sessions) is None:
-            await asyncio.sleep(0.01)
-    assert [s.id for s in found] == ["one"]

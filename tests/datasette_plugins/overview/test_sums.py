@@ -7,19 +7,21 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from datasette_plugins.overview import sums
-from datasette_plugins.overview.sums import CALLS, DAILY, HOURLY, WIDTHS
+from datasette_plugins.overview.sums import CALLS, DAILY, HOURLY, WEEKLY, begin
 from tests.datasette_plugins.overview.records import DAY, HOUR, add_call, now_ms
 
 times = st.integers(0, 5 * DAY)
 
 
-@given(times, times, st.sampled_from([[HOURLY, CALLS], [DAILY, HOURLY, CALLS]]))
+@given(
+    times, times, st.sampled_from([[HOURLY, CALLS], [DAILY, HOURLY, CALLS], [WEEKLY, DAILY, HOURLY, CALLS]])
+)
 def test_pieces_are_the_whole_and_each_is_whole(start: int, end: int, given_: list[str]) -> None:
     found = sums.pieces(start, end, given_)
     at = start
     for table, low, high in found:
         assert low == at and low < high
-        assert low % WIDTHS[table] == high % WIDTHS[table] == 0
+        assert begin(table, low) == low and begin(table, high) == high
         at = high
     assert at == max(start, end) or not found
     if end - start >= 2 * DAY and DAILY in given_:
@@ -42,7 +44,7 @@ def test_all_tables_say_the_same(db: sqlite3.Connection) -> None:
     add_call(db, state="pending")
     start, end = now - 9 * DAY - 12345, now - 3 * HOUR
     exact = {key: s.values for key, s in sums.by(db, start, end, [CALLS], ("model", "client")).items()}
-    for given_ in ([HOURLY, CALLS], [DAILY, HOURLY, CALLS]):
+    for given_ in ([HOURLY, CALLS], [DAILY, HOURLY, CALLS], [WEEKLY, DAILY, HOURLY, CALLS]):
         found = {key: s.values for key, s in sums.by(db, start, end, given_, ("model", "client")).items()}
         assert found.keys() == exact.keys()
         for key, values in found.items():
@@ -61,11 +63,10 @@ def test_only_these_calls(db: sqlite3.Connection) -> None:
             assert sums.folded(found).get(None, sums.Sums()).number("requests") == count
 
 
-def test_days_are_used_for_long_spans_where_they_are(db: sqlite3.Connection) -> None:
-    assert sums.tables(db, 7 * DAY)[0] == HOURLY
-    assert sums.tables(db, 30 * DAY)[0] == DAILY
-    db.execute("drop table rollup_daily")
-    assert sums.tables(db, 30 * DAY)[0] == HOURLY
+def test_the_longer_the_span_the_coarser_the_table() -> None:
+    assert sums.tables(7 * DAY) == [HOURLY, CALLS]
+    assert sums.tables(30 * DAY) == [DAILY, HOURLY, CALLS]
+    assert sums.tables(365 * DAY) == [WEEKLY, DAILY, HOURLY, CALLS]
 
 
 def test_unknown_stays_unknown() -> None:

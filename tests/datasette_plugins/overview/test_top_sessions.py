@@ -14,8 +14,9 @@ def top(db: sqlite3.Connection, where: Sequence[tuple[str, str]] = ()) -> list[S
     return sessions(connect(Path(path)), now_ms() - DAY, now_ms() + HOUR, where)
 
 
-def test_what_was_spent_in_the_span(db: sqlite3.Connection) -> None:
-    add_session(db, "old", [add_call(db, age_ms=3 * DAY, usd=100.0), add_call(db, usd=0.25)], title=None)
+def test_what_those_seen_in_the_span_cost_altogether(db: sqlite3.Connection) -> None:
+    add_session(db, "over", [add_call(db, age_ms=3 * DAY, usd=100.0)])
+    add_session(db, "old", [add_call(db, age_ms=3 * DAY, usd=0.5), add_call(db, usd=0.25)], title=None)
     add_session(db, "dear", [add_call(db, usd=1.0), add_call(db, usd=2.0)])
     add_session(db, "flat", [add_call(db, usd=1.5, basis="subscription")])
     add_session(db, "unpriced", [add_call(db)])
@@ -23,7 +24,7 @@ def test_what_was_spent_in_the_span(db: sqlite3.Connection) -> None:
     assert found == [
         ("dear", "$3.00", "", "2"),
         ("flat", "$1.50", "flat rate", "1"),
-        ("old", "$0.2500", "", "1"),
+        ("old", "$0.7500", "", "2"),
     ]
     assert top(db)[-1].title == "without a title"
 

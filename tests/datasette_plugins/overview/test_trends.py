@@ -12,7 +12,7 @@ from tests.datasette_plugins.overview.records import DAY, HOUR, add_call, now_ms
 
 def charts(db: sqlite3.Connection, asked: Asked) -> dict[str, Chart]:
     now = now_ms()
-    given = sums.tables(db, asked.span.width_ms)
+    given = sums.tables(asked.span.width_ms)
     total = sums.folded(sums.by(db, now - asked.span.width_ms, now + DAY, given, ()))[None]
     return {c.id: c for c in trends.charts(db, asked, now, given, total)}
 

@@ -28,7 +28,7 @@ def wrong(data_dir):
 
 def test_all_is_well(data_dir):
     found = list(check(data_dir))
-    assert [f.problem for f in found] == [None] * 10
+    assert [f.problem for f in found] == [None] * 12
     assert {f.name: f.detail for f in found}["journal"] == "1 segments"
 
 
@@ -66,6 +66,12 @@ BREAKS = {
         "delete from rollup_daily",
         "update rollup_daily set day = day + 86400000",
     ],
+    "weekly sums": ["update rollup_weekly set input_tokens = input_tokens + 1", "delete from rollup_weekly"],
+    "session sums": [
+        "update sessions set ended = ended + 1",
+        "update sessions set cost_usd = coalesce(cost_usd, 0) + 1",
+        "update sessions set input_tokens = null",
+    ],
 }
 
 
@@ -78,7 +84,14 @@ def test_what_is_wrong_is_named(data_dir, name, sql):
         db.executescript(sql)
     found = wrong(data_dir)
     assert name in found
-    assert found.keys() - {name} <= {"orphans", "hourly sums", "daily sums", "foreign keys"}
+    assert found.keys() - {name} <= {
+        "orphans",
+        "hourly sums",
+        "daily sums",
+        "weekly sums",
+        "session sums",
+        "foreign keys",
+    }
 
 
 def test_a_request_body_kept_whole_is_held_against_its_hash(data_dir):
