@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from datasette.app import Datasette
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Dashboard:
     data_dir: Path
     hosts: frozenset[str]  # the `Host` headers it answers to
@@ -30,6 +30,7 @@ class Dashboard:
     auth: Literal["none", "password"] = "none"
     origins: frozenset[str] = frozenset()  # more addresses that browsers reach it at
     password_checks: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(2))
+    policy_checks: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(1))
     contents: Contents = field(default_factory=Contents)
 
 

@@ -78,6 +78,7 @@ class Feed:
         self._looks = 0
         self._progress_due = 0.0
         self._health_due = 0.0
+        self._told_problems: list[health.Problem] = []
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="feed")
 
     # For viewers, on the event loop.
@@ -162,6 +163,10 @@ class Feed:
             self.problems = await self._in_thread(lambda: health.problems(self._data_dir))
         return self.problems
 
+    def look_at_health(self) -> None:
+        """Something was done that changes `problems`: who asks next is told as it is now."""
+        self._health_due = 0.0
+
     def stop(self) -> None:
         """Viewers' streams end. Safe to call from a signal handler."""
         self.closing = True
@@ -200,8 +205,8 @@ class Feed:
         if progress:
             self._progress_due = now + PROGRESS_SECONDS
         news = found is not None and self._take(found)
-        before = self.problems
-        if await self.checked_problems() != before:
+        if await self.checked_problems() != self._told_problems:
+            self._told_problems = self.problems
             news = True
         self._looks += 1
         if news:

@@ -7,6 +7,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from datasette_plugins import units
+from intelligence.policy import handed
+from intelligence.policy.panic import panic_of
 from intelligence.store.status import Status, journal_lag, read_statuses
 
 # The worker is a moment behind a busy proxy; this much it is not, unless something is wrong.
@@ -38,6 +40,15 @@ def problems(data_dir: Path) -> list[Problem]:
         lag = 0
         found.append(Problem("error", f"The record in {data_dir} cannot be read: {e}."))
 
+    if panic := panic_of(data_dir):
+        what = "All calls are stopped" if panic.mode == "block" else "Rules only tell, none acts"
+        why = f": {panic.reason}" if panic.reason else "."
+        thrown = f"The kill switch is thrown, by {panic.by}. {what}{why}"
+        found.append(Problem("error", thrown, "llmitm policy resume"))
+    if wrong := handed.fault(data_dir):
+        first, _, more = wrong.partition("\n")
+        text = f"The policy files are not in force; the set before is. {first}{' …' if more else ''}"
+        found.append(Problem("error", text, "llmitm policy test"))
     for proxy in proxies:
         if dropped := proxy.counters.get("dropped_frames"):
             lost = units.size(proxy.counters.get("dropped_bytes"))

@@ -17,9 +17,10 @@ from typing import TYPE_CHECKING, Any
 from datasette.utils.asgi import Request, Response
 
 from datasette_plugins import certificate, dashboard
-from datasette_plugins.access import page
+from datasette_plugins.access import GOVERN, may, page
 from intelligence.config import Config, ConfigError, load_config
 from intelligence.config_sources import settings
+from intelligence.policy.panic import panic_of
 from intelligence.store.status import Status, journal_lag, read_statuses
 
 if TYPE_CHECKING:
@@ -59,6 +60,7 @@ async def health(datasette: Datasette, request: Request) -> Response:
         "slow": here.traffic.slow.worst(),
         "calls_path": datasette.urls.path("/-/calls/"),
         "now_ms": now_ms,
+        "may_govern": may(request.actor, GOVERN.name),
     } | recorded
     return Response.html(await datasette.render_template("llmitm_health.html", context, request=request))
 
@@ -98,6 +100,7 @@ def _context(data_dir: Path, now_ms: int) -> dict[str, Any]:
     cert = certificate.read(config.certs.dir) if config else None
     return {
         "data_dir": data_dir,
+        "panic": panic_of(data_dir),
         "processes": _processes(statuses),
         "lag_bytes": lag_bytes,
         "lag_segments": lag_segments,

@@ -94,6 +94,12 @@ def allowed_by_people(data_dir: Path) -> tuple[Allowance, ...]:
         return ()
 
 
+def summary(data_dir: Path) -> dict[str, Any] | None:
+    """What was handed over, as it stands in the file: `version`, `made_at_ms`, `rules`, `sources`. None before anything was."""
+    value = _get(data_dir / FOLDER / CURRENT)
+    return value if isinstance(value, dict) else None
+
+
 def stamp(data_dir: Path) -> Stamp:
     """Changes when another set has been handed over, or people allowed something. The first two are 0 before any set was."""
     return *_stamp(data_dir / FOLDER / CURRENT), *_stamp(data_dir / FOLDER / ALLOWED)
