@@ -170,7 +170,7 @@ class Condition(Part):
     client_address: Names | None = Field(None, description="Networks the client is in, e.g. `10.0.0.0/8`.")
     session: Names | None = Field(None, description="Conversation keys.")
     credential: Names | None = Field(
-        None, description="Globs over the kind of credential, e.g. `oauth`, `api-key`."
+        None, description="Globs over the kind of credential, e.g. `oauth`, `api_key`."
     )
     time: TimeMatch | None = Field(None, description="When.")
     tool: ToolMatch | None = Field(None, description="A tool that is called.")

@@ -15,6 +15,7 @@ import pytest
 from addons.cli import group
 from docs import reference
 from intelligence.config import OTHER_ENV, SECTIONS
+from intelligence.store import descriptions
 
 REPOSITORY = Path(__file__).parents[2]
 PAGES = [
@@ -125,7 +126,7 @@ def test_settings_named_in_prose_exist(page: Path) -> None:
 def test_sql_runs(page: Path) -> None:
     for query in re.findall(r'sqlite3 -readonly \S+ "(select [^"]+)"', page.read_text("utf-8")):
         columns = re.sub(r"(?i)\b(select|from calls|group by|count|sum|[0-9])\b|[*(),]", " ", query).split()
-        assert columns and set(columns) <= set(reference.CALLS), query
+        assert columns and set(columns) <= set(descriptions.CALLS), query
 
 
 def test_generated_parts_are_up_to_date() -> None:
@@ -161,6 +162,6 @@ def test_the_shipped_file_names_every_setting() -> None:
 
 
 def test_a_column_without_a_meaning_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delitem(reference.CALLS, "model")
+    monkeypatch.delitem(descriptions.CALLS, "model")
     with pytest.raises(KeyError, match=r"calls\.model"):
         reference.schema()
