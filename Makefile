@@ -28,8 +28,8 @@ run: setup ## start proxy, worker and dashboard (Ctrl-C stops them)
 demo: setup ## fill the dashboard with real SDK conversations; no API key needed
 	@.venv/bin/llmitm demo
 
-test: setup ## every test
-	@.venv/bin/pytest
+test: setup ## every test, two files at a time
+	@.venv/bin/pytest -n 2 --dist loadfile
 
 lint: setup ## ruff, mypy, import-linter, generated docs
 	@.venv/bin/ruff check . && .venv/bin/ruff format --check . && .venv/bin/mypy && .venv/bin/lint-imports
