@@ -11,12 +11,14 @@ from pluggy import HookimplMarker
 
 from datasette_plugins import (
     access,
+    audit_page,
     call,
     cells,
     dashboard,
     decisions_page,
     errors,
     health_page,
+    limits_page,
     live,
     login,
     policy_check,
@@ -63,12 +65,14 @@ ROUTES = [
     (r"^/-/policy/check$", policy_check.check),
     (r"^/-/policy/schema$", policy_check.schema),
     (r"^/-/policy/backtest$", policy_check.backtested),
+    (r"^/-/limits$", limits_page.limits),
     (r"^/-/log-in$", login.log_in),
     (r"^/-/log-out$", login.log_out),
     (r"^/-/password$", login.password),
     (r"^/-/preferences$", preferences.preferences),
     (r"^/-/users$", users.users),
-    (r"^/-/audit$", users.audit),
+    (r"^/-/audit$", audit_page.audit),
+    (r"^/-/audit/export/(?P<form>json|csv)$", audit_page.export),
 ]
 
 

@@ -1,4 +1,4 @@
-"""`/-/users` and `/-/audit`: who may come in, and who changed what. For admins."""
+"""`/-/users`: who may come in. For admins."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import asyncio
 import sqlite3
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from datasette.utils.asgi import Request, Response
 
@@ -17,7 +17,6 @@ from intelligence.store.accounts import ROLES, AccountError
 if TYPE_CHECKING:
     from datasette.app import Datasette
 
-AUDIT_ENTRIES = 100
 MOST_FORM_BYTES = 10_000
 
 type Change = Callable[[sqlite3.Connection, str, str, dict[str, str]], None]
@@ -74,20 +73,3 @@ async def _page(
     }
     html = await datasette.render_template("llmitm_users.html", context, request=request)
     return Response.html(html, status=status)
-
-
-@access.page_for(access.MANAGE_USERS)
-async def audit(datasette: Datasette, request: Request) -> Response:
-    given = request.args.get("before") or ""
-    before = int(given) if given.isascii() and given.isdigit() and len(given) < 19 else None
-
-    def read() -> list[dict[str, Any]]:
-        with control.reading(dashboard.here(datasette).data_dir) as db:
-            return control.audited(db, AUDIT_ENTRIES, before)
-
-    entries = await asyncio.to_thread(read)
-    context = {
-        "entries": [entry | {"clock": units.clock(entry["at"])} for entry in entries],
-        "older": entries[-1]["id"] if len(entries) == AUDIT_ENTRIES else None,
-    }
-    return Response.html(await datasette.render_template("llmitm_audit.html", context, request=request))

@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-import csv
-import html
-import io
 import json
 import sqlite3
 import sys
-from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import click
 
@@ -98,74 +93,16 @@ def export(since: str | None, until: str | None, form: str, output: Path | None)
       llmitm audit export --since 2026-11-01 --until 2026-12-01 --format html -o november.html
     """
     from intelligence.store import audit
+    from intelligence.store.audit_export import FORMS
 
     with _log() as db:
         found = list(audit.entries(db, _ms(since), _ms(until)))
-    period = {"since": since, "until": until, "entries": len(found)}
-    summary = _summary(found)
-    text = {"json": _json, "csv": _csv, "html": _html}[form](period, summary, found)
+    text = FORMS[form](since, until, found)
     if output:
         output.write_text(text, "utf-8")
         click.echo(f"{len(found)} entries written to {output}.")
     else:
         click.echo(text, nl=False)
-
-
-def _summary(found: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    counts = Counter((entry["actor"], entry["action"]) for entry in found)
-    return [{"actor": actor, "action": action, "count": n} for (actor, action), n in counts.most_common()]
-
-
-def _json(period: dict[str, Any], summary: list[dict[str, Any]], found: list[dict[str, Any]]) -> str:
-    return (
-        json.dumps({"period": period, "summary": summary, "entries": found}, ensure_ascii=False, indent=1)
-        + "\n"
-    )
-
-
-def _csv(period: dict[str, Any], summary: list[dict[str, Any]], found: list[dict[str, Any]]) -> str:
-    out = io.StringIO()
-    names = ["id", "time", "actor", "action", "subject", "before", "after"]
-    writer = csv.DictWriter(out, names, lineterminator="\n")
-    writer.writeheader()
-    for entry in found:
-        row = {name: entry[name] for name in names if name != "time"} | {"time": _time(entry["at"])}
-        # A cell that begins so is a formula to a spreadsheet.
-        writer.writerow(
-            {k: f"'{v}" if isinstance(v, str) and v[:1] in "=+-@\t" else v for k, v in row.items()}
-        )
-    return out.getvalue()
-
-
-def _html(period: dict[str, Any], summary: list[dict[str, Any]], found: list[dict[str, Any]]) -> str:
-    def table(names: list[str], rows: list[list[Any]]) -> str:
-        head_ = "".join(f"<th>{name}</th>" for name in names)
-        body = "".join(
-            "<tr>"
-            + "".join(f"<td>{html.escape('' if cell is None else str(cell))}</td>" for cell in row)
-            + "</tr>"
-            for row in rows
-        )
-        return f"<table><thead><tr>{head_}</tr></thead><tbody>{body}</tbody></table>"
-
-    span = f"{period['since'] or 'the beginning'} to {period['until'] or 'now'}"
-    style = "body{font:14px system-ui;margin:2em}table{border-collapse:collapse;margin:1em 0}td,th{border:1px solid #999;padding:.2em .5em;text-align:left;vertical-align:top;overflow-wrap:anywhere}"  # noqa: E501
-    entries = [
-        [e["id"], _time(e["at"]), e["actor"], e["action"], e["subject"], e["before"], e["after"]]
-        for e in found
-    ]
-    return (
-        f'<!DOCTYPE html><html lang="en"><meta charset="utf-8"><title>Audit</title><style>{style}</style>'
-        f"<h1>Audit log</h1><p>{html.escape(span)}: {len(found)} entries.</p><h2>By rule and action</h2>"
-        + table(["who", "what", "how often"], [[s["actor"], s["action"], s["count"]] for s in summary])
-        + "<h2>Entries</h2>"
-        + table(["entry", "time (UTC)", "who", "what", "of", "before", "after"], entries)
-        + "</html>\n"
-    )
-
-
-def _time(ms: int) -> str:
-    return datetime.fromtimestamp(ms / 1000, UTC).isoformat(timespec="milliseconds")
 
 
 def _ms(day: str | None) -> int | None:

@@ -101,6 +101,11 @@ class Counter:
         soft = not reached and self._soft(sums, used, begin, now)
         return Standing(used, self.most, reached, self._wait(sums, now), soft, self._name(scope))
 
+    def used(self, now: float) -> dict[Scope, float]:
+        """Of each scope, what was used in the window that is now, calls in flight left out."""
+        begin = self.begin(now)
+        return {scope: self._used(sums, begin)[0] for scope, sums in self.sums.items()}
+
     def began(self, call: str, facts: Facts) -> None:
         self._sums(self.scope(facts)).in_flight[call] = self._amount(facts)
 

@@ -90,12 +90,22 @@ def audit(
     append(db, now_ms(), actor, action, subject, before, after)
 
 
-def audited(db: sqlite3.Connection, limit: int, before_id: int | None = None) -> list[dict[str, Any]]:
-    """The latest entries first, those older than entry `before_id`."""
+def audited(
+    db: sqlite3.Connection,
+    limit: int,
+    before_id: int | None = None,
+    *,
+    actor: str | None = None,
+    action: str | None = None,
+) -> list[dict[str, Any]]:
+    """The latest entries first, those older than entry `before_id`; of one who, or one what."""
+    where = "".join(
+        f" and {name} = ?{n}" for name, value, n in (("actor", actor, 3), ("action", action, 4)) if value
+    )
     rows = db.execute(
-        "select id, at, actor, action, subject, before, after from audit_log "
-        "where ?1 is null or id < ?1 order by id desc limit ?2",
-        (before_id, limit),
+        "select id, at, actor, action, subject, before, after from audit_log "  # noqa: S608
+        f"where id < coalesce(?1, 9223372036854775807){where} order by id desc limit ?2",
+        (before_id, limit, actor, action)[: 4 if action else 3 if actor else 2],
     )
     return [dict(row) for row in rows]
 
@@ -244,3 +254,9 @@ def c021_policy_history(db: sqlite_utils.Database) -> None:
         ) strict
     """)
     db.execute("create index policy_history_file on policy_history (file, id)")
+
+
+@migrations()
+def c022_audit_filters(db: sqlite_utils.Database) -> None:
+    db.execute("create index audit_log_actor on audit_log (actor, id)")
+    db.execute("create index audit_log_action on audit_log (action, id)")
