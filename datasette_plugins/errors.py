@@ -10,10 +10,12 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING, Any
 
+from datasette.database import QueryInterrupted
 from datasette.utils.asgi import Base400, Request, Response
 from datasette.views.base import DatasetteError
 
 from datasette_plugins.guard import STRICT_CSP
+from datasette_plugins.traffic import DATABASE
 
 if TYPE_CHECKING:
     from datasette.app import Datasette
@@ -27,10 +29,22 @@ TITLES = {
     500: "Something went wrong here",
 }
 
+NOTHING_YET = "The tables are made when the worker first runs, which `llmitm up` starts. They hold every call from then on."
+TOO_LONG = (
+    "It was given up after a second, so that others need not wait. Ask for less: the newest, a shorter time, or fewer columns. "
+    "The search finds calls by model, client, state, cost and time in any record."
+)
+
 
 async def respond(datasette: Datasette, request: Request, exception: BaseException) -> Response:
     """The answer for an exception that a page, ours or Datasette's, raised."""
     if isinstance(exception, Base400):
+        if (
+            exception.status == 404
+            and request.path.startswith(f"/{DATABASE}")
+            and DATABASE not in datasette.databases
+        ):
+            return await page(datasette, request, 404, NOTHING_YET, "Nothing is recorded yet")
         return await page(
             datasette, request, exception.status, str(exception.args[0] if exception.args else "")
         )
@@ -38,6 +52,8 @@ async def respond(datasette: Datasette, request: Request, exception: BaseExcepti
         # Its message may be HTML with parts of the query in it.
         plain = exception.plain_message or ("" if exception.message_is_html else exception.message)
         return await page(datasette, request, exception.status, plain, exception.title)
+    if isinstance(exception, QueryInterrupted):
+        return await page(datasette, request, 400, TOO_LONG, "This takes too long to find")
     log.error("%s %s failed", request.method, request.path, exc_info=exception)
     return await page(datasette, request, 500, "The log of the dashboard says more.")
 

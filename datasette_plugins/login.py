@@ -135,6 +135,13 @@ async def refused(datasette: Datasette, request: Request, message: str) -> Respo
     html = request.method == "GET" and "text/html" in request.headers.get("accept", "")
     if here.auth == "password" and request.actor is None and html:
         return access.see_other(datasette, f"/-/log-in?{urlencode({'next': request.full_path})}")
+    if html and message == access.MANAGE_USERS.name:
+        alone = here.auth == "none"
+        message = (
+            'People have accounts here once dashboard.auth = "password" is set in mitm.toml; `llmitm user add NAME` makes them.'
+            if alone
+            else "This is for people with the role admin."
+        )
     return await errors.page(datasette, request, 403, message)
 
 

@@ -74,6 +74,7 @@ def build(
         config=tables.config(),
     )
     datasette.remove_database("_memory")  # Datasette adds one when it is given no file
+    datasette.get_jinja_environment().add_extension(tables.WithoutLock)
     here = dashboard.Dashboard(
         data_dir,
         hosts,

@@ -16,6 +16,7 @@ from urllib.parse import urlencode
 
 import sqlite_utils
 from datasette.utils.asgi import Request
+from jinja2.ext import Extension
 from markupsafe import Markup
 
 from datasette_plugins.guard import App, Message, Receive, Send
@@ -125,6 +126,13 @@ def questions(page: Path = QUERIES_PAGE) -> tuple[Question, ...]:
             words = " ".join(question.split()).removesuffix(":").replace("`", "")
             found.append(Question(section, words.partition(". ")[0], sql.strip()))
     return tuple(found)
+
+
+class WithoutLock(Extension):
+    """Datasette puts a lock at what strangers may not see. Here that is everything, and not every machine has the sign."""
+
+    def preprocess(self, source: str, name: str | None, filename: str | None = None) -> str:
+        return source.replace(" 🔒", "")
 
 
 def narrowed(app: App) -> App:

@@ -57,7 +57,7 @@ def figures(now: Sums, before: Sums, running: int) -> list[Figure]:
         _latency("ttft", "First token p50", now, before),
         Figure(
             "cache",
-            "Read from cache",
+            "From cache",
             _of_calls(now, units.percent(now.cache_share)),
             points(now.cache_share, before.cache_share),
             "of input" if now.cache_share is not None else "",
