@@ -110,12 +110,16 @@ def _tell_rule(rule: RuleReport, dashboard: str) -> None:
     if not rule.actions:
         click.echo(f"\n{rule.rule}{mode}: nothing")
         return
-    actions = ", ".join(f"{action} {count:,}" for action, count in rule.actions.most_common())
+    actions = ", ".join(f"{action} {count:,}" for action, count in _most_first(rule.actions))
     cost = f"; stopped calls cost ${rule.cost_usd:,.2f}" if rule.stopped else ""
     click.echo(f"\n{rule.rule}{mode}: {actions}{cost}")
-    for why, count in rule.failed.most_common():
+    for why, count in _most_first(rule.failed):
         click.secho(f"  could not be judged {count:,} times: {why}", fg="yellow")
     for call in rule.calls[:SHOWN_CALLS]:
         click.echo(f"  {dashboard}-/calls/{call}")
     if sum(rule.actions.values()) > SHOWN_CALLS:
         click.echo("  and more: --json names them")
+
+
+def _most_first(counts: dict[str, int]) -> list[tuple[str, int]]:
+    return sorted(counts.items(), key=lambda one: -one[1])

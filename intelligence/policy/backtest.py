@@ -70,9 +70,9 @@ class RuleReport:
     rule: str
     action: str
     mode: str
-    actions: Counter[str] = field(default_factory=Counter)
+    actions: dict[str, int] = field(default_factory=dict)
     acted: int = 0
-    failed: Counter[str] = field(default_factory=Counter)
+    failed: dict[str, int] = field(default_factory=dict)
     calls: list[str] = field(default_factory=list)
     stopped: int = 0
     cost_usd: float = 0.0
@@ -130,13 +130,18 @@ def _add(report: Report, by_id: dict[str, RuleReport], judged: Judged) -> None:
     for rule in dict.fromkeys(head.rule for _, head in judged.decisions):
         one = by_id[rule]
         heads = [(way, head) for way, head in judged.decisions if head.rule == rule]
-        one.actions.update({head.action for _, head in heads})
+        _count(one.actions, {head.action for _, head in heads})
         one.acted += any(head.acted for _, head in heads)
-        one.failed.update({head.failed for _, head in heads if head.failed})
+        _count(one.failed, {head.failed for _, head in heads if head.failed})
         one.calls.append(judged.id)
         if any(way == "request" and head.action in ("block", "throttle") for way, head in heads):
             one.stopped += 1
             one.cost_usd += judged.cost_usd or 0.0
+
+
+def _count(counts: dict[str, int], words: set[str]) -> None:
+    for word in words:
+        counts[word] = counts.get(word, 0) + 1
 
 
 def replay(
