@@ -34,6 +34,7 @@ WIDTH, HEIGHT = 1360, 900
 CALL = (
     "select id from calls where provider = 'anthropic' and stream and tool_calls <> '[]' order by id limit 1"
 )
+SESSION = "select id from sessions order by requests desc, last_at desc limit 1"
 
 
 @contextlib.contextmanager
@@ -87,12 +88,18 @@ def main() -> None:
             browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=ARGUMENTS)
             page = browser.new_page(viewport={"width": WIDTH, "height": HEIGHT})
             hold_conversations(env)
-            page.goto(dashboard)
-            take(page, "dashboard-home")
             with closing(sqlite3.connect(Path(folder) / "data" / "traffic.db")) as db:
                 (call_id,) = db.execute(CALL).fetchone()
-            page.goto(f"{dashboard}/-/calls/{call_id}")
-            take(page, "dashboard-call")
+                (session_id,) = db.execute(SESSION).fetchone()
+            for name, path in {
+                "overview": "/?span=1h",
+                "live": "/-/live",
+                "session": f"/-/sessions/{session_id}",
+                "call": f"/-/calls/{call_id}",
+                "search": "/-/search?q=the",
+            }.items():
+                page.goto(f"{dashboard}{path}")
+                take(page, f"dashboard-{name}")
             page.goto(web_url)
             page.get_by_text("api.anthropic.com").nth(4).click()
             page.get_by_role("link", name="Response").click()
