@@ -1,0 +1,296 @@
+"""Govern in a real browser, logged in: the queue from the keyboard, the editor, the kill switch; every size and colour scheme."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import AsyncIterator, Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+from playwright.async_api import Browser, BrowserContext, Page, expect
+
+from intelligence.policy import handed
+from intelligence.policy.load import load
+from intelligence.policy.panic import panic_of
+from intelligence.store import accounts, control, logins
+from intelligence.store.policy_history import digest
+from tests.datasette_plugins import axe, governed_records, records
+from tests.datasette_plugins.conftest import PASSWORD
+from tests.datasette_plugins.governed_records import KEY_TEXT
+from tests.datasette_plugins.hostile import MARKDOWN
+from tests.datasette_plugins.test_browser import SIZES, Watched, browser, overflow  # noqa: F401
+from tests.rig.passwords import cheap_passwords  # noqa: F401
+from tests.rig.processes import Process, environment, process
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+RULE = """# yaml-language-server: $schema=policy.schema.json
+rules:
+  - id: no-gpt
+    description: One model is not for us
+    when: {model: gpt-5}
+    action: block
+    tests:
+      - {given: {model: gpt-5}, expect: block}
+  - id: daily
+    when: {limit: {requests: 4, per: day, by: client}}
+    action: alert
+"""
+PATHS = (
+    "/-/decisions",
+    "/-/decisions?show=decisions",
+    "/-/decisions?state=all&kind=secret",
+    "/-/policy",
+    "/-/policy?file=templates/secrets.yaml",
+    "/-/policy?rule=no-gpt",
+    "/-/limits",
+    "/-/audit",
+    "/-/health",
+)
+
+
+@pytest.fixture(scope="module")
+def dashboard(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Process]:
+    folder = tmp_path_factory.mktemp("govern")
+    (folder / "policies" / "templates").mkdir(parents=True)
+    (folder / "policies" / "rules.yaml").write_text(RULE)
+    (folder / "policies" / "templates" / "secrets.yaml").write_text(
+        RULE.replace("no-gpt", "t").replace("daily", "u")
+    )
+    settings = {"dashboard__port": 0, "dashboard__auth": "password", "policy__dir": str(folder / "policies")}
+    with process(
+        folder, "dashboard", ["-m", "datasette_plugins"], environment(folder, **settings)
+    ) as started:
+        handed.hand_over(started.data_dir, load(folder / "policies"))
+        yield started
+
+
+@pytest.fixture(scope="module")
+def policies(dashboard: Process) -> Path:
+    return dashboard.folder / "policies"
+
+
+@pytest.fixture(scope="module")
+def db(dashboard: Process) -> Iterator[sqlite3.Connection]:
+    with closing(records.make(dashboard.data_dir)) as connection:
+        for n in range(6):
+            governed_records.add_detection(
+                connection, dashboard.data_dir, seen=f"ghp_secret_{n}", type="github_pat"
+            )
+        governed_records.add_detection(connection, dashboard.data_dir)
+        governed_records.add_detection(
+            connection, dashboard.data_dir, seen=MARKDOWN, kind="injection", type="orders", rule="no-gpt"
+        )
+        yield connection
+
+
+@pytest.fixture(scope="module")
+def base(dashboard: Process) -> str:
+    return f"http://{dashboard.status.addresses['dashboard']}"
+
+
+@pytest.fixture(scope="module")
+def tokens(dashboard: Process, db: sqlite3.Connection) -> dict[str, str]:
+    with control.changing(dashboard.data_dir) as log:
+        for role in reversed(accounts.ROLES):
+            accounts.add(log, "test", role, role, PASSWORD)
+    found = {role: logins.log_in(dashboard.data_dir, role, PASSWORD, "127.0.0.1") for role in accounts.ROLES}
+    return {role: token for role, token in found.items() if token}
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def open_page(browser: Browser, base: str, tokens: dict[str, str]) -> AsyncIterator[object]:  # noqa: F811
+    """As in `test_browser`, logged in as a role."""
+    opened: list[Watched] = []
+
+    async def open_page(path: str, role: str = "admin", size: str = "desktop", scheme: str = "light") -> Page:
+        width, height = SIZES[size]
+        context = await browser.new_context(
+            viewport={"width": width, "height": height},
+            color_scheme=scheme,  # type: ignore[arg-type]
+        )
+        await _log_in(context, base, tokens[role])
+        page = await context.new_page()
+        watched = Watched(page)
+        opened.append(watched)
+        page.on(
+            "console", lambda m: watched.faults.append(m.text) if m.type in ("error", "warning") else None
+        )
+        page.on("pageerror", lambda e: watched.faults.append(str(e)))
+        page.on(
+            "request", lambda r: None if r.url.startswith((base, "data:")) else watched.faults.append(r.url)
+        )
+        response = await page.goto(base + path)
+        assert response is not None and response.ok, f"{path}: {response and response.status}"
+        return page
+
+    yield open_page
+    for watched in opened:
+        assert watched.faults == [], watched.page.url
+        await watched.page.context.close()
+
+
+async def _log_in(context: BrowserContext, base: str, token: str) -> None:
+    await context.add_cookies([{"name": "llmitm_session", "value": token, "url": base}])
+
+
+async def test_the_queue_from_the_keyboard(open_page, dashboard: Process) -> None:
+    page = await open_page("/-/decisions", "reviewer")
+    await expect(page.locator(".item")).to_have_count(8)
+    await page.keyboard.press("j")
+    await page.keyboard.press("j")
+    await expect(page.locator(".item").nth(1)).to_contain_text(KEY_TEXT)
+    await page.keyboard.press("n")
+    await expect(page.locator(".item")).to_have_count(7)
+    assert [entry.kind for entry in handed.allowed_by_people(dashboard.data_dir)] == ["secret"]
+    await expect(page.locator(".item").nth(1).locator("[data-step]")).to_be_focused()
+    await page.keyboard.press("x")
+    await expect(page.locator(".item")).to_have_count(6)
+    await page.keyboard.press("a")
+    await expect(page.locator(".item")).to_have_count(5)
+    await page.get_by_label("State").select_option("done")
+    await page.get_by_role("button", name="Filter").click()
+    await expect(page.locator(".item")).to_have_count(3)
+    for said in ("allowed", "dismissed", "confirmed"):
+        await expect(page.locator(f".said-{said}")).to_have_count(1)
+    await page.locator(".item", has_text="allowed by").get_by_role("button", name="Reopen").click()
+    await expect(page.locator(".item")).to_have_count(2)
+    assert handed.allowed_by_people(dashboard.data_dir) == ()
+
+
+async def test_several_are_dismissed_at_once(open_page) -> None:
+    page = await open_page("/-/decisions?kind=secret", "reviewer")
+    count = await page.locator(".item").count()
+    await page.locator(".item input[type=checkbox]").nth(0).check()
+    await page.locator(".item input[type=checkbox]").nth(1).check()
+    await page.get_by_label("because").fill("from the tests")
+    await page.locator(".bulk").get_by_role("button", name="Dismiss").click()
+    await expect(page.locator(".item")).to_have_count(count - 2)
+
+
+async def test_a_viewer_decides_nothing_and_sees_no_secret(open_page) -> None:
+    page = await open_page("/-/decisions?state=all", "viewer")
+    await expect(page.locator(".item")).to_have_count(8)
+    await expect(page.get_by_role("button", name="Dismiss")).to_have_count(0)
+    assert "ghp_secret" not in await page.content() and KEY_TEXT not in await page.content()
+    page = await open_page("/-/policy", "viewer")
+    await expect(page.locator("#text")).to_have_attribute("readonly", "")
+    await expect(page.get_by_role("button", name="Save")).to_have_count(0)
+
+
+async def test_hostile_words_are_words(open_page) -> None:
+    page = await open_page("/-/decisions?state=all&kind=injection")
+    await expect(page.locator(".item")).to_have_count(1)
+    assert await page.title() != "owned"
+    assert await page.locator("main script, main img, iframe, main style, main [onerror], base").count() == 0
+
+
+async def test_a_broken_edit_cannot_be_saved(open_page, policies: Path) -> None:
+    page = await open_page("/-/policy")
+    await expect(page.locator("#told")).to_contain_text("All is right: 2 rules, 1 example")
+    broken = RULE.replace("action: block", "acton: block")
+    await page.locator("#text").fill(broken)
+    await expect(page.locator("#told")).to_contain_text("did you mean action")
+    await expect(page.locator(".numbers .bad").first).to_be_visible()
+    await expect(page.locator("#changed")).to_be_visible()
+    form = {"do": "save", "file": "rules.yaml", "text": broken, "reason": "a slip", "was": digest(RULE)}
+    response = await page.request.post(page.url, form=form)
+    assert response.status == 400
+    assert (policies / "rules.yaml").read_text() == RULE
+
+
+async def test_saved_with_a_reason_and_rolled_back(open_page, policies: Path) -> None:
+    page = await open_page("/-/policy?file=rules.yaml")
+    await page.locator("#text").fill(RULE.replace("gpt-5", "gpt-6"))
+    await expect(page.locator("#told")).to_contain_text("All is right")
+    await page.locator("#changed summary").click()
+    await expect(page.locator("#difference .plus").first).to_contain_text("gpt-6")
+    await page.get_by_label("because").fill("another model")
+    await page.get_by_role("button", name="Save").click()
+    await expect(page.locator("#text")).to_have_value(RULE.replace("gpt-5", "gpt-6"))
+    assert (policies / "rules.yaml").read_text() == RULE.replace("gpt-5", "gpt-6")
+    await expect(page.locator("#history ~ .queue .item").first).to_contain_text("another model")
+    await page.get_by_role("button", name="Back to before").first.click()
+    await expect(page.locator("#text")).to_have_value(RULE)
+    assert (policies / "rules.yaml").read_text() == RULE
+
+
+async def test_keys_complete_by_the_schema(open_page) -> None:
+    page = await open_page("/-/policy?file=fresh.yaml")
+    text = page.locator("#text")
+    await text.fill("rules:\n  - id: x\n    ")
+    await text.press("End")
+    await text.press_sequentially("act")
+    await expect(page.locator("#completions [role=option]")).to_have_count(1)
+    await text.press("Enter")
+    await text.press_sequentially("blo")
+    await expect(page.locator("#completions b")).to_have_text(["block"])
+    await text.press("Tab")
+    await expect(text).to_have_value("rules:\n  - id: x\n    action: block")
+    await text.press("Enter")
+    await text.press_sequentially("when: {detection: {ki")
+    await expect(page.locator("#completions b")).to_have_text(["kind"])
+    await text.press("Enter")
+    await text.press_sequentially("pi")
+    await expect(page.locator("#completions b")).to_have_text(["pii"])
+    await text.press("Escape")
+    await expect(page.locator("#completions")).to_be_hidden()
+
+
+async def test_the_backtest_button(open_page) -> None:
+    page = await open_page("/-/policy?file=rules.yaml")
+    await page.get_by_role("button", name="Backtest").click()
+    await expect(page.locator("#backtested")).to_contain_text("8 calls of 7 days: 8 would have been stopped")
+    await expect(page.locator("#backtested a").first).to_be_visible()
+
+
+async def test_panic_and_release(open_page, dashboard: Process) -> None:
+    other = await open_page("/", "viewer")
+    page = await open_page("/-/health")
+    await page.get_by_text("Kill switch…").click()
+    await page.get_by_label("Why (clients are told)").fill("a key is out")
+    await page.get_by_role("button", name="Throw the kill switch").click()
+    await expect(page.locator("#problems .error").first).to_contain_text(
+        "The kill switch is thrown, by admin"
+    )
+    await expect(other.locator("#problems")).to_contain_text("a key is out")
+    panic = panic_of(dashboard.data_dir)
+    assert panic and (panic.mode, panic.reason) == ("block", "a key is out")
+    await page.get_by_label("Why").fill("revoked")
+    await page.get_by_role("button", name="Release").click()
+    await expect(page.locator("#problems")).not_to_contain_text("kill switch")
+    await expect(other.locator("#problems")).not_to_contain_text("kill switch")
+    assert panic_of(dashboard.data_dir) is None
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("size", ["desktop", "phone"])
+async def test_in_every_size(open_page, size: str, scheme: str) -> None:
+    for path in PATHS:
+        page = await open_page(path, size=size, scheme=scheme)
+        await page.evaluate("document.querySelectorAll('details').forEach(d => { d.open = true })")
+        assert await overflow(page) <= 0, path
+    background = await page.evaluate("getComputedStyle(document.body).backgroundColor")
+    assert (background == "rgb(21, 23, 26)") == (scheme == "dark")
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+async def test_accessible(browser: Browser, base: str, tokens: dict[str, str], scheme: str) -> None:  # noqa: F811
+    script = axe.source()
+    context = await browser.new_context(color_scheme=scheme, bypass_csp=True)  # type: ignore[arg-type]
+    await _log_in(context, base, tokens["admin"])
+    page = await context.new_page()
+    for path in PATHS:
+        await page.goto(base + path)
+        await page.evaluate("document.querySelectorAll('details').forEach(d => { d.open = true })")
+        await page.evaluate(script)
+        found = await page.evaluate(
+            "axe.run(document, {resultTypes: ['violations']}).then(r => r.violations)"
+        )
+        serious = [
+            (v["id"], v["nodes"][0]["html"][:200]) for v in found if v["impact"] in ("serious", "critical")
+        ]
+        assert serious == [], path
+    await context.close()
