@@ -87,7 +87,7 @@ def _cost(
             series.append(Series(f"{len(rest)} others", sums, "money", REST))
     left_out = total.left_out("unpriced")
     says = units.money(total[name]) if total[name] or not left_out else units.UNKNOWN
-    says += f", {left_out:,} calls unpriced" if left_out else ""
+    says += f", {left_out:,} {'call' if left_out == 1 else 'calls'} unpriced" if left_out else ""
     title = f"{'Cost under a flat rate, at list price,' if flat else 'Cost'} by {asked.by}"
     return Chart("cost", title, says, "bars", steps.times, series)
 
