@@ -68,3 +68,12 @@ def last_event(call: Call, kind: str, status_code: int, message: str, *, begun: 
         name = "error"
         body = {"type": name, "sequence_number": 0, **body}
     return (f"event: {name}\n" if name else "").encode() + b"data: " + json.dumps(body).encode() + b"\n\n"
+
+
+def message(call: Call, status_code: int, words: str, about: dict[str, Any]) -> bytes:
+    """An error event on a WebSocket. `about` is the message it is about; Realtime names it by its id."""
+    body = _body(call, status_code, words)
+    if call.target.operation == "realtime":
+        body["error"]["event_id"] = about.get("event_id")
+        return json.dumps({"type": "error", "event_id": f"event_{call.text_id}", **body}).encode()
+    return json.dumps({"type": "error", "status": status_code, **body}).encode()

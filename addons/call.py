@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from mitmproxy import http
 
 from intelligence.store.ids import id_text, uuid7
 from intelligence.store.journal import GovernHead, RequestHead
 from intelligence.wire.registry import Target
+
+if TYPE_CHECKING:
+    from addons.resend import Original
 
 _ATTRIBUTE = "llmitm_call"
 
@@ -33,6 +37,8 @@ class Call:
     restores: dict[str, str] = field(default_factory=dict, repr=False)
     cut: str | None = None
     over: bool = False
+    said: object = None
+    original: Original | None = field(default=None, repr=False)
 
     @property
     def text_id(self) -> str:

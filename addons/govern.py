@@ -11,6 +11,7 @@ from __future__ import annotations
 import logging
 import time
 from collections import Counter
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from mitmproxy import http
@@ -18,6 +19,7 @@ from mitmproxy import http
 from addons import answers
 from addons.call import Call, call_of
 from addons.policies import Policies
+from addons.resend import Original, Rejections
 from intelligence.detect.lazily import Scans
 from intelligence.policy import governed
 from intelligence.policy.allowed import Allowed, allowed
@@ -26,8 +28,10 @@ from intelligence.policy.evidence import CallEvidence
 from intelligence.policy.facts import Facts
 from intelligence.policy.handed import InForce
 from intelligence.policy.limits import Limits
+from intelligence.policy.rule import Rule
 from intelligence.policy.verdict import Verdict, verdict
 from intelligence.rewrite.apply import apply
+from intelligence.rewrite.edits import Rewritten
 from intelligence.rewrite.outgoing import outgoing, readable
 from intelligence.store.journal import DecisionHead, GovernHead
 from intelligence.wire.identify import read_fields
@@ -43,6 +47,15 @@ PANIC_RULE = "panic"
 LONGEST_RETRY_SECONDS = 60
 
 
+@dataclass(frozen=True, slots=True)
+class Message:
+    """What becomes of a message on a WebSocket: another `body`, of one that is `refused` (status, words) for the record alone."""
+
+    body: bytes | None = None
+    restores: dict[str, str] = field(default_factory=dict, repr=False)
+    refused: tuple[int, str] | None = None
+
+
 class Govern:
     name = "govern"
 
@@ -52,11 +65,13 @@ class Govern:
         policies: Policies,
         scanner: Scans,
         limits: Limits,
+        rejections: Rejections,
     ) -> None:
         self.parts = parts
         self.policies = policies
         self.scanner = scanner
         self.limits = limits
+        self.rejections = rejections
         self.open: Counter[str] = Counter()
         self._counted: dict[str, str] = {}
         self._set: InForce | None = None
@@ -77,7 +92,9 @@ class Govern:
         call = call_of(flow)
         if call is None or flow.error or flow.response or call.ended or call.recorded:
             return
-        self._govern(flow, call, flow.request.raw_content or b"")
+        # What opens a WebSocket says nothing yet: its messages are judged one by one.
+        opens = call.head is not None and call.head.websocket
+        self._govern(flow, call, b"{}" if opens else flow.request.raw_content or b"")
 
     def _govern(self, flow: http.HTTPFlow, call: Call, raw: bytes | None) -> None:
         panic = self.policies.panic
@@ -94,9 +111,7 @@ class Govern:
                 facts = self._judge(flow, call, raw, rules, observe=panic is not None)
             except Exception as e:  # as the rules declare: an error of ours must not open what is closed
                 logger.exception("policy failed (call %s)", call.text_id)
-                closed = next(
-                    (r.rule for r in rules if r.rule.mode == "enforce" and r.rule.fail == "closed"), None
-                )
+                closed = _closed(rules)
                 if closed and not panic:
                     said = DecisionHead(closed.id, "block", "enforce", True, "", type(e).__name__)
                     call.governed.append(GovernHead(self.version(), "request", [said]))
@@ -126,24 +141,76 @@ class Govern:
         *,
         observe: bool,
     ) -> Facts:
-        headers = flow.request.headers.fields
-        body = readable(headers, raw) if raw and call.encoding else raw
+        body = readable(flow.request.headers.fields, raw) if raw and call.encoding else raw
         facts = self.facts(flow, call, body)
+        judged, rewritten = self._decided(flow, call, rules, facts, body, observe=observe)
+        if judged is None:
+            return facts
+        if judged.answered:
+            self._stop(flow, call, judged, body)
+        elif rewritten and rewritten.splices:
+            call.restores = judged.restores
+            if judged.if_rejected:
+                rewrote = tuple(rewrite.rule for rewrite in judged.rewrites)
+                call.original = Original(flow.request.headers.fields, raw or b"", rewrote)
+            self._send(flow, call, rewritten.body)
+        return facts
+
+    def _decided(
+        self,
+        flow: http.HTTPFlow,
+        call: Call,
+        rules: tuple[CompiledRule, ...],
+        facts: Facts,
+        body: bytes | None,
+        *,
+        observe: bool,
+    ) -> tuple[Verdict | None, Rewritten | None]:
+        """What the rules say, which is told to the record, and the body it makes."""
+        if resting := self.rejections.resting(call):
+            rules = tuple(one for one in rules if one.rule.id not in resting)
         decisions = decide(rules, facts)
         if not decisions:
-            return facts
-        judged = verdict(decisions, self.parts.key, frozen=governed.frozen(facts, headers), observe=observe)
+            return None, None
+        frozen = governed.frozen(facts, flow.request.headers.fields)
+        judged = verdict(decisions, self.parts.key, frozen=frozen, observe=observe)
         rewritten = None
         if judged.rewrites and body is not None:
             rewritten = apply(body, judged.rewrites)
             judged = governed.refused(judged, rewritten)
         call.governed.append(governed.head(self.parts.key, self.version(), "request", judged, rewritten))
-        if judged.answered:
-            self._stop(flow, call, judged, body)
-        elif rewritten and rewritten.splices:
-            call.restores = judged.restores
-            self._send(flow, call, rewritten.body)
-        return facts
+        return judged, rewritten
+
+    def message(self, flow: http.HTTPFlow, call: Call, content: bytes) -> Message | None:
+        """What becomes of a message that a client sends on a WebSocket; None when nothing does."""
+        rules = self.in_force()
+        if not rules:
+            return None
+        try:
+            facts = self.facts(flow, call, content)
+            facts.stream = True
+            if (fields := read_fields(content)) and fields.model:
+                facts.model = fields.model
+            observe = self.policies.panic is not None
+            judged, rewritten = self._decided(flow, call, rules, facts, content, observe=observe)
+        except Exception as e:  # as the rules declare
+            logger.exception("policy failed on a message (call %s)", call.text_id)
+            closed = _closed(rules)
+            if closed is None or self.policies.panic:
+                return None
+            said = DecisionHead(closed.id, "block", "enforce", True, "", type(e).__name__)
+            call.governed.append(GovernHead(self.version(), "request", [said]))
+            return Message(b"", {}, (403, f"{closed.id}: policy failed, and the rule fails closed"))
+        if judged is None:
+            return None
+        if judged.answered and judged.final:
+            kept = governed.without_secrets(self.parts.key, content, judged)
+            final = judged.final
+            status = 429 if final.action == "throttle" else final.rule.status or 403
+            return Message(kept, {}, (status, f"{final.rule.id}: {final.reason}"))
+        if rewritten and rewritten.splices:
+            return Message(rewritten.body, judged.restores)
+        return None
 
     def facts(self, flow: http.HTTPFlow, call: Call, body: bytes | None) -> Facts:
         head, target = call.head, call.target
@@ -243,3 +310,7 @@ class Govern:
 
 def _who(facts: Facts) -> str:
     return facts.user or facts.key or ""
+
+
+def _closed(rules: tuple[CompiledRule, ...]) -> Rule | None:
+    return next((one.rule for one in rules if one.rule.mode == "enforce" and one.rule.fail == "closed"), None)

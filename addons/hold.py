@@ -19,12 +19,13 @@ from addons import answers
 from addons.call import Call, call_of
 from addons.govern import Govern
 from addons.policies import Policies
+from addons.stream import Instead, Stream, refusal
 from intelligence.policy import governed
 from intelligence.policy.answering import Concerned, Concerning, evidence_of
 from intelligence.policy.decide import Decision, decide
 from intelligence.policy.facts import Facts
 from intelligence.policy.handed import InForce
-from intelligence.policy.holding import Holding, Stop
+from intelligence.policy.holding import Holding
 from intelligence.policy.judging_answers import Judging, Told, failed
 from intelligence.policy.verdict import Verdict, verdict
 from intelligence.rewrite.apply import apply
@@ -67,14 +68,10 @@ class Hold:
 
     def responseheaders(self, flow: http.HTTPFlow) -> None:
         call, response = call_of(flow), flow.response
-        if (
-            call is None
-            or response is None
-            or flow.error
-            or call.answered
-            or response.raw_content is not None
-        ):
-            return
+        if call and response and not (flow.error or call.answered or response.raw_content is not None):
+            self._head(flow, call, response)
+
+    def _head(self, flow: http.HTTPFlow, call: Call, response: http.Response) -> None:
         rules = self._rules()
         if not (rules.acting or call.restores) or not 200 <= response.status_code < 300:
             return
@@ -120,18 +117,32 @@ class Hold:
             if concerned.at_once and (final := self._judge(flow, call, held, []).final) and final.acts:
                 self._refuse(flow, call, final)
                 return
-            if concerned.rules:
-                screen = Judging(
-                    lambda places: self._judge(flow, call, held, places, tell=False),
-                    concerned.enforced,
-                    concerned.bound,
-                    told,
-                )
+            screen = self._screen(flow, call, held)
         if kind is None:
             return
-        call.cut = kind
-        if kind != "whole":
+        call.cut = kind if response.raw_content is None else "whole"
+        if call.cut != "whole":
             self._stream(call, response, Holding(KINDS[kind](), screen) if screen else None, screen)
+
+    def _screen(self, flow: http.HTTPFlow, call: Call, held: Governed) -> Judging:
+        return Judging(
+            lambda places: self._judge(flow, call, held, places, tell=False),
+            held.concerned.enforced,
+            held.concerned.bound,
+            held.told,
+        )
+
+    def screen(self, flow: http.HTTPFlow, call: Call) -> Judging | None:
+        """For what is said on a WebSocket; None when no acting rule concerns it."""
+        rules = self._rules()
+        if not rules.acting or self.policies.panic:
+            return None
+        facts = self._facts(flow, call)
+        concerned = rules.of(facts)
+        if not concerned.acting:
+            return None
+        told = Told(self.parts.key, self.govern.version())
+        return self._screen(flow, call, Governed(concerned, facts, governed.frozen(facts, ()), told))
 
     def _facts(self, flow: http.HTTPFlow, call: Call) -> Facts:
         self.govern.in_force()
@@ -175,6 +186,13 @@ class Hold:
                 logger.exception("policy failed on an answer (call %s)", call.text_id)
                 self._unseen(flow, call, held.concerned, type(e).__name__, held.told)
         self._close(flow)
+
+    def whole_again(self, flow: http.HTTPFlow, call: Call) -> None:
+        """Another answer, whole, stands in the place of the provider's."""
+        assert flow.response
+        call.cut = None
+        self._close(flow)
+        self._head(flow, call, flow.response)
 
     def error(self, flow: http.HTTPFlow) -> None:
         self._close(flow)
@@ -254,68 +272,6 @@ class Hold:
             return
         response.status_code, response.reason, response.headers = made.status_code, made.reason, made.headers
         response.stream = Instead(call, made.raw_content or b"")
-
-
-class Instead:
-    """A stream that is one body of ours, whatever the provider sends."""
-
-    def __init__(self, call: Call, body: bytes) -> None:
-        self._call = call
-        self._body = body
-
-    def __call__(self, data: bytes) -> list[bytes]:
-        body, self._body, self._call.over = self._body, b"", True
-        return [body] if body else []
-
-
-class Stream:
-    """What mitmproxy gives each piece of an answer to; b"" at its end."""
-
-    def __init__(
-        self, call: Call, decoder: Decoder | None, holding: Holding | None, screen: Judging | None
-    ) -> None:
-        self._call = call
-        self._decoder = decoder
-        self._holding = holding
-        self._screen = screen
-
-    def __call__(self, data: bytes) -> list[bytes]:
-        if self._call.over:
-            return []
-        plain = self._decoder.feed(data) if self._decoder and data else data
-        holding, screen = self._holding, self._screen
-        if holding is None or screen is None:
-            return [plain] if plain else []
-        try:
-            if data and self._decoder and not self._decoder.ok:
-                screen.unseen("the answer is damaged")
-            out = holding.feed(plain) if data else holding.finish()
-        except Exception as e:  # as the rules declare: an error of ours must not cut what may pass
-            if not isinstance(e, Stop):
-                logger.exception("policy failed on an answer (call %s)", self._call.text_id)
-            out = self._failed(holding, screen, type(e).__name__)
-        if (holding.stopped or screen.final) and screen.final:
-            self._call.over = self._call.answered = True
-            status, message = refusal(screen.final)
-            out += answers.last_event(
-                self._call, self._call.cut or "", status, message, begun=holding.begun or bool(out)
-            )
-        return [out] if out else []
-
-    def _failed(self, holding: Holding, screen: Judging, why: str) -> bytes:
-        try:
-            if screen.final is None:
-                screen.unseen(why)
-        except Stop:
-            return b""
-        self._holding = None
-        return holding.abandon() if screen.final is None else b""
-
-
-def refusal(final: Decision) -> tuple[int, str]:
-    """Status and message of a decision that ends an answer."""
-    status = 429 if final.action == "throttle" else final.rule.status or 403
-    return status, f"{final.rule.id}: {final.reason}" if final.reason else final.rule.id
 
 
 def _put(response: http.Response, body: bytes) -> None:

@@ -8,6 +8,7 @@
 - No type checks of each request and response by reflection, and no deep copies of option values that cannot change: together
   a tenth of the CPU per request.
 - A WebSocket message has a largest size: mitmproxy assembles each one whole before it hands it on.
+- A WebSocket message may leave as several, in its place in the order (`Several`); injected ones come when they come.
 - Trailers and interim answers of HTTP/1 (`addons.http1`).
 - An answer that policy stops ends in order for the client, and its connection or stream upstream is closed.
 - An upstream failure on an LLM call is answered in the provider's own error shape, not with an HTML page.
@@ -18,8 +19,10 @@ from __future__ import annotations
 import asyncio
 import collections
 import logging
-from typing import Any
+from collections.abc import Iterator, Sequence
+from typing import Any, Self
 
+import wsproto.events
 from mitmproxy import addonmanager, flow, http, optmanager
 from mitmproxy.proxy import context, layer, mode_servers
 from mitmproxy.proxy.layers import http as http_layers
@@ -70,6 +73,27 @@ class BoundedSocket(websocket.WebsocketConnection):
             )
             data = None
         super().receive_data(data)
+
+
+class Several(bytes):
+    """The content of a message that leaves as these."""
+
+    def __new__(cls, messages: Sequence[bytes]) -> Self:
+        made = super().__new__(cls, b"\n".join(messages))
+        made.messages = tuple(messages)
+        return made
+
+    messages: tuple[bytes, ...]
+
+
+class Fragments(websocket.Fragmentizer):
+    def __call__(self, content: bytes) -> Iterator[wsproto.events.Message]:
+        if not isinstance(content, Several):
+            yield from super().__call__(content)
+            return
+        self.fragment_lengths = []
+        for one in content.messages:
+            yield from super().__call__(one)
 
 
 class Stream(HttpStream):
@@ -127,4 +151,5 @@ def apply() -> None:
     mode_servers.ProxyConnectionHandler = Handler  # type: ignore[misc]
     http_layers.HttpStream = Stream  # type: ignore[misc]
     websocket.WebsocketConnection = BoundedSocket  # type: ignore[misc]
+    websocket.Fragmentizer = Fragments  # type: ignore[misc]
     http1.apply()

@@ -12,8 +12,10 @@ from addons.identify import Identify
 from addons.passthrough import PassThrough
 from addons.policies import Policies
 from addons.record import Record
+from addons.resend import Rejections, Resend
 from addons.restore import Restore
 from addons.scope import Scope
+from addons.sockets import Sockets
 from addons.upstream import Upstream
 from intelligence.config import Config
 from intelligence.detect.lazily import LazyScanner, lazy_detector
@@ -45,16 +47,23 @@ def pipeline(parts: Parts) -> list[Any]:
         parts, lazy_detector(), scanner.load, lambda: [flow for _, flow in record.open.values()]
     )
     limits = Limits()
-    govern = Govern(parts, policies, scanner, limits)
+    rejections = Rejections(policies)
+    govern = Govern(parts, policies, scanner, limits, rejections)
+    hold = Hold(parts, policies, govern)
+    upstream = Upstream(
+        config.allow_loopback, config.connect_to, lambda: parts.own_ports, config.upstream_proxy
+    )
     return [
-        Upstream(config.allow_loopback, config.connect_to, lambda: parts.own_ports, config.upstream_proxy),
+        upstream,
         pass_through,
         Scope(parts.registry, pass_through),
         Identify(parts.key, parts.redactor),
         policies,
         Counting(policies, limits, Spending(parts.config.data_dir / "traffic.db")),
         govern,
-        Hold(parts, policies, govern),
+        Resend(parts, upstream, rejections, hold),
+        hold,
+        Sockets(policies, govern, hold, record),
         record,
         Restore(),
     ]

@@ -169,9 +169,17 @@ class Record:
         if call is None or not flow.websocket or not flow.websocket.messages:
             return
         message = flow.websocket.messages[-1]
-        data = message.content
-        stripped = self.redactor.strip_body(data) if message.is_text else None
-        head = MessageHead(message.from_client, message.is_text, redacted=stripped is not None)
+        if message is call.said:
+            return
+        self._message(call, message.from_client, message.content, is_text=message.is_text)
+
+    def said(self, call: Call, data: bytes, *, is_text: bool) -> None:
+        """A message to the client, recorded before it is known in what form it leaves."""
+        self._message(call, False, data, is_text=is_text)
+
+    def _message(self, call: Call, from_client: bool, data: bytes, *, is_text: bool) -> None:
+        stripped = self.redactor.strip_body(data) if is_text else None
+        head = MessageHead(from_client, is_text, redacted=stripped is not None)
         self.journal.message(call.id, head, data if stripped is None else stripped)
 
     def websocket_end(self, flow: http.HTTPFlow) -> None:

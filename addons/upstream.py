@@ -54,18 +54,19 @@ class Upstream:
         if not server.address or server.via or server.address == self.upstream_proxy:
             return
         host, port = server.address[0], server.address[1]
-        target = self._redirect(host)
-        if target is None:
-            checked = await self._checked(host, port)
-            if isinstance(checked, str):
-                server.error = checked
-                logger.warning("refused %s:%s: %s", host, port, checked)
-                return
-            target = checked
+        target = await self.target(host, port)
+        if isinstance(target, str):
+            server.error = target
+            logger.warning("refused %s:%s: %s", host, port, target)
+            return
         if target and target != (host, port):
             # mitmproxy knows a connection by its address; it gets it back as soon as the socket is open.
             self._asked[server.id] = server.address
             server.address = target
+
+    async def target(self, host: str, port: int) -> Address | str | None:
+        """The address to connect to, or the reason to refuse. None leaves it to the system (it does not resolve)."""
+        return self._redirect(host) or await self._checked(host, port)
 
     def server_connected(self, data: ServerConnectionHookData) -> None:
         self._restore(data)
@@ -86,7 +87,6 @@ class Upstream:
         return None
 
     async def _checked(self, host: str, port: int) -> Address | str | None:
-        """The address to connect to, or the reason to refuse. None leaves it to the system (it does not resolve)."""
         try:
             found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
         except (OSError, UnicodeError):

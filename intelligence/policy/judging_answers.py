@@ -35,6 +35,10 @@ class Told:
         self.head = GovernHead(version, "response")
         self._key = key
 
+    def renew(self) -> None:
+        """What was told is written down; more may come."""
+        self.head = GovernHead(self.head.policy, "response")
+
     def add(self, verdict: Verdict, shift: int = 0) -> None:
         new, head = governed.head(self._key, "", "response", verdict), self.head
         known = {(one.rule, one.action, one.failed) for one in head.decisions}

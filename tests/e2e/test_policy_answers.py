@@ -40,6 +40,17 @@ rules:
   - id: quiet-names
     action: redact
     when: {direction: response, text: {matches: "MRN-[0-9]{8}"}}
+  - id: no-shouting
+    action: block
+    reason: Not so loud
+    when: {text: {matches: "SHOUT", source: user}}
+  - id: try-it
+    action: redact
+    if_rejected: original
+    when: {text: {matches: "length=7"}}
+  - id: not-again
+    action: redact
+    when: {text: {matches: "length=9"}}
   - id: only-others
     action: block
     fail: closed
@@ -55,7 +66,8 @@ def rig(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rig]:
     folder = tmp_path_factory.mktemp("policy")
     (folder / "policies").mkdir()
     (folder / "policies" / "rules.yaml").write_text(RULES)
-    with recorded(folder) as rig:
+    # What detectors may take is not what is tested here, on machines that are busy.
+    with recorded(folder, policy__deadline_ms=1000) as rig:
         yield rig
 
 
@@ -98,6 +110,13 @@ def test_a_blocked_answer_is_the_sdks_own_exception(rig: Rig) -> None:
     for one, row in zip(seen, rows, strict=True):
         assert row["id"] in one["message"]
         assert "unspeakable" not in (row["text"] or "")
+
+
+def test_the_connection_upstream_is_closed(rig: Rig) -> None:
+    long = "unspeakable " + "and so on and on " * 2000
+    _ask(rig, ("chat", f"[[offline: text={json.dumps(long)} drip_ms=20]]", GPT, True))
+    assert rig.provider.wait_for(lambda one: one.aborted and b"drip_ms=20" in one.body, 10)
+    assert [row["state"] for row in rig.rows()] == ["blocked"]
 
 
 def test_a_dangerous_call_is_blocked_before_its_arguments_are_seen(rig: Rig) -> None:
@@ -149,3 +168,41 @@ def test_an_answer_of_no_rule_is_told_as_it_came(rig: Rig) -> None:
     seen = _ask(rig, *_each("an ordinary question"))
     assert all(one.get("text") for one in seen)
     assert {row["decision"] for row in rig.rows()} == {None}
+
+
+@pytest.mark.parametrize("api", ["responses", "realtime"])
+def test_on_a_websocket(rig: Rig, api: str) -> None:
+    said = f"Your token is {TOKEN}, keep it. R"
+    asks = [
+        f"[[offline: text={json.dumps(said)}]] {TOKEN}",
+        "please SHOUT",
+        '[[offline: text="so far so good, but this is unspeakable and more of it"]]',
+        "an ordinary question",
+    ]
+    given = json.dumps([[api, prompt] for prompt in asks])
+    seen = [json.loads(line) for line in rig.output(program("websocket_policy.py"), given).splitlines()]
+    assert seen[0] == {"text": said, "done": said}
+    assert "no-shouting: Not so loud" in seen[1]["error"]
+    assert "no-forecast: We do not say this" in seen[2]["error"] and "unspeak" not in seen[2]["text"]
+    assert seen[3]["text"] and seen[3]["text"] == seen[3]["done"], seen[3]
+    rows = rig.rows()
+    assert TOKEN not in json.dumps(rows) and "REDACTED-SECRET-" in rows[0]["text"]
+    assert not _rests(rig, TOKEN)
+    asked = "".join(str(message) for one in rig.provider.requests for message in one.messages)
+    assert "REDACTED-SECRET-" in asked and "SHOUT" not in asked and TOKEN not in asked
+
+
+def test_a_refused_rewriting_is_sent_as_it_was_three_times_and_then_no_more(rig: Rig) -> None:
+    # A placeholder in a directive is what the offline provider refuses.
+    rig.rows()
+    before = len(rig.provider.requests)
+    seen = _ask(rig, *[("chat", f"[[offline: length=7]] {n}", GPT, n % 2 == 1) for n in range(4)])
+    assert [len(one.get("text", "").split()) for one in seen] == [7, 7, 7, 7], seen
+    sent = [b"length=7" in one.body for one in rig.provider.requests[before:]]
+    assert sent == [False, True] * 3 + [True]
+    assert {row["state"] for row in rig.rows()} == {"complete"}
+    events = _sql(rig, "select message from events where kind = 'rewrite_rejected' order by at")
+    assert len(events) == 3 and "the rule rests" in events[2][0]
+    (other,) = _ask(rig, ("chat", "[[offline: length=9]]", GPT, False))
+    assert other["raised"] == "openai.BadRequestError"
+    rig.rows()

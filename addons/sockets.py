@@ -1,0 +1,199 @@
+"""Sockets: policy on WebSocket messages (OpenAI Realtime, Responses over a WebSocket).
+
+Each message of the client is a request of its own: redacted in place, or dropped and answered by an error event in the provider's
+shape. What the provider says passes the same screens as a streamed answer, a message at a time, and what stops it ends one
+answer, not the conversation. While the kill switch is thrown no message passes, and the connection is closed.
+
+The record has what rules let through, with its placeholders: what this has recorded itself is marked, as a message may leave
+in another number of messages. A socket that no acting rule concerns is not looked into.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, NoReturn
+
+from mitmproxy import ctx, exceptions, http
+from mitmproxy.websocket import WebSocketMessage
+
+from addons import answers
+from addons.call import Call, call_of
+from addons.govern import Govern
+from addons.hold import Hold
+from addons.patches import Several
+from addons.policies import Policies
+from addons.record import Record
+from addons.stream import refusal
+from intelligence.policy.holding import Holding
+from intelligence.policy.judging_answers import Judging
+from intelligence.policy.restoring import Restoring
+from intelligence.wire.frames import LineFrames
+from intelligence.wire.json_value import INVALID, decode, obj, text
+from intelligence.wire.openai_responses import TERMINAL
+
+# Values that may come back in one conversation.
+MAX_VALUES = 10_000
+_SOUND = ("input_audio_buffer.", "output_audio_buffer.")
+
+
+@dataclass(slots=True)
+class Conversation:
+    """One socket. `silenced`: an answer was stopped, and what still comes of it is dropped."""
+
+    call: Call
+    version: str | None = None
+    screen: Judging | None = None
+    holding: Holding | None = None
+    restoring: Holding | None = None
+    values: dict[str, str] = field(default_factory=dict)
+    silenced: bool = False
+
+
+class Sockets:
+    name = "sockets"
+
+    def __init__(self, policies: Policies, govern: Govern, hold: Hold, record: Record) -> None:
+        self.policies = policies
+        self.govern = govern
+        self.hold = hold
+        self.record = record
+        self._open: dict[str, Conversation] = {}
+
+    def websocket_start(self, flow: http.HTTPFlow) -> None:
+        if call := call_of(flow):
+            self._open[flow.id] = Conversation(call)
+
+    def websocket_end(self, flow: http.HTTPFlow) -> None:
+        if conversation := self._open.pop(flow.id, None):
+            self._tell(conversation)
+
+    def websocket_message(self, flow: http.HTTPFlow) -> None:
+        conversation, socket = self._open.get(flow.id), flow.websocket
+        if conversation is None or socket is None or not socket.messages:
+            return
+        message = socket.messages[-1]
+        if message.injected:
+            return
+        panic = self.policies.panic
+        if panic and panic.mode == "block":
+            _close(flow)
+            _drop(flow, message)
+        content = message.content
+        if content[:64].lstrip()[:1] != b"{" or (value := decode(content)) is INVALID:
+            return
+        said = obj(value)
+        if message.from_client:
+            self._asked(flow, conversation, message, said)
+        else:
+            self._answered(flow, conversation, message, said)
+
+    # --- the client ------------------------------------------------------------------------------------------------
+
+    def _asked(
+        self, flow: http.HTTPFlow, conversation: Conversation, message: WebSocketMessage, said: dict[str, Any]
+    ) -> None:
+        if text(said.get("type")).startswith(_SOUND):
+            return
+        call = conversation.call
+        outcome = self.govern.message(flow, call, message.content)
+        self.record.governed(call)
+        if outcome is None:
+            return
+        if outcome.body is not None:
+            message.content = outcome.body
+        conversation.values |= outcome.restores
+        while len(conversation.values) > MAX_VALUES:
+            del conversation.values[next(iter(conversation.values))]
+        if outcome.restores:
+            conversation.restoring = Holding(LineFrames(), Restoring(conversation.values))
+        if outcome.refused:
+            message.drop()
+            status, words = outcome.refused
+            told = answers.message(call, status, words, said)
+            ctx.master.commands.call("inject.websocket", flow, True, told, True)
+
+    # --- the provider ----------------------------------------------------------------------------------------------
+
+    def _answered(
+        self, flow: http.HTTPFlow, conversation: Conversation, message: WebSocketMessage, said: dict[str, Any]
+    ) -> None:
+        kind = text(said.get("type"))
+        self._renew(flow, conversation)
+        if conversation.silenced:
+            if kind != "response.created":
+                conversation.silenced = kind not in TERMINAL and kind != "error"
+                _drop(flow, message)
+            conversation.silenced = False
+        if conversation.holding is None and conversation.restoring is None:
+            return
+        given = message.content
+        passed = self._screened(flow, conversation, _line(given), said)
+        call = conversation.call
+        for one in passed:
+            self.record.said(call, one.rstrip(b"\n"), is_text=message.is_text)
+        call.said = message
+        out = [piece for one in passed for piece in _restored(conversation, one)]
+        if out == [_line(given)]:
+            return
+        if out:
+            message.content = Several([one.rstrip(b"\n") for one in out])
+        else:
+            message.drop()
+
+    def _renew(self, flow: http.HTTPFlow, conversation: Conversation) -> None:
+        """Other rules may have come in force."""
+        version = self.govern.version() if not self.policies.panic else "panic"
+        if version == conversation.version:
+            return
+        self._tell(conversation)
+        conversation.version = version
+        conversation.screen = self.hold.screen(flow, conversation.call)
+        conversation.holding = Holding(LineFrames(), conversation.screen) if conversation.screen else None
+
+    def _screened(
+        self, flow: http.HTTPFlow, conversation: Conversation, line: bytes, said: dict[str, Any]
+    ) -> list[bytes]:
+        holding, screen = conversation.holding, conversation.screen
+        if holding is None or screen is None:
+            return [line]
+        passed = holding.feed(line).splitlines(keepends=True)
+        if screen.final is None:
+            return passed
+        final, screen.final = screen.final, None
+        conversation.holding = Holding(LineFrames(), screen)
+        conversation.silenced = text(said.get("type")) not in TERMINAL
+        call = conversation.call
+        self._tell(conversation)
+        self.record.governed(call)
+        return [*passed, _line(answers.message(call, *refusal(final), said))]
+
+    @staticmethod
+    def _tell(conversation: Conversation) -> None:
+        screen = conversation.screen
+        if screen and screen.told.head.decisions:
+            conversation.call.governed.append(screen.told.head)
+            screen.told.renew()
+
+
+def _line(content: bytes) -> bytes:
+    return content.replace(b"\r", b" ").replace(b"\n", b" ") + b"\n"
+
+
+def _restored(conversation: Conversation, line: bytes) -> list[bytes]:
+    restoring = conversation.restoring
+    return restoring.feed(line).splitlines(keepends=True) if restoring else [line]
+
+
+def _drop(flow: http.HTTPFlow, message: WebSocketMessage) -> NoReturn:
+    """Nobody hears of it, neither the record."""
+    assert flow.websocket
+    message.drop()
+    flow.websocket.messages.clear()
+    raise exceptions.AddonHalt
+
+
+def _close(flow: http.HTTPFlow) -> None:
+    handler = ctx.master.addons.get("proxyserver").connections.get(flow.client_conn.id)
+    for transport in list(handler.transports.values()) if handler else []:
+        if transport.handler:
+            transport.handler.cancel("kill switch")
