@@ -113,8 +113,8 @@ async def test_nothing_runs_loads_or_leads_away(browser: Browser, dashboard: Pro
         assert page.url == base + path
         assert faults == [], path
         foreign = await page.evaluate(
-            "document.querySelectorAll('main script:not([type$=json]), iframe, object, embed, main form, main style, base, meta[http-equiv]')"
-            ".length"
+            "document.querySelectorAll('main script:not([type$=json]), iframe, object, embed, main form, main style, '"
+            " + 'base, meta[http-equiv]').length"
         )
         assert foreign == 0, path
         handlers = await page.evaluate(

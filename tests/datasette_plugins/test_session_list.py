@@ -143,5 +143,7 @@ def test_every_query_uses_an_index(db: sqlite3.Connection) -> None:
     sql = session_list._BATCH + "".join(f" and {c}" for c in clauses) + session_list._ORDER
     for query in (sql, session_list._EDGE):
         plan = [row[3] for row in db.execute(f"explain query plan {query}", values | asked)]
-        scans = [step for step in plan if ("SCAN" in step and "json_each" not in step) or "TEMP B-TREE" in step]
+        scans = [
+            step for step in plan if ("SCAN" in step and "json_each" not in step) or "TEMP B-TREE" in step
+        ]
         assert scans == [], plan

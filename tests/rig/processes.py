@@ -23,7 +23,7 @@ from typing import Any, Protocol
 from intelligence.store.status import Status, read_statuses
 
 REPOSITORY = Path(__file__).parents[2]
-START_SECONDS = 30
+START_SECONDS = 90
 STOP_SECONDS = 15
 
 

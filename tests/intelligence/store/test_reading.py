@@ -45,14 +45,14 @@ def test_a_strange_call_does_not_hold_up_the_others(record, monkeypatch, caplog)
     strange = call(journal, stream("a"), body=prompt("strange"))
     call(journal, stream("a"), body=prompt("plain"))
     drain.step()
-    real = reading._request
+    real = reading._body
 
     def fail(db, row):
         if row["id"] == strange:
             raise ValueError("strange")
         return real(db, row)
 
-    monkeypatch.setattr(reading, "_request", fail)
+    monkeypatch.setattr(reading, "_body", fail)
     assert read_some(db, Prices()) == 2 and backlog(db) == 0
     assert strange in caplog.text
     assert len(rows(db, "select * from contexts")) == 1
