@@ -53,7 +53,9 @@ def money(usd: float | None) -> str:
         return UNKNOWN
     if usd == 0:
         return "$0"
-    return f"${usd:,.2f}" if usd >= 1 else f"${usd:.4f}" if usd >= 0.0001 else f"${usd:.1e}"
+    if usd >= 0.0001:
+        return f"${usd:,.2f}" if usd >= 1 else f"${usd:.4f}"
+    return f"${usd:.7f}".rstrip("0") if usd >= 1e-7 else "< $0.0000001"
 
 
 def size(bytes_: float | None) -> str:

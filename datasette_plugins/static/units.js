@@ -12,7 +12,8 @@ function compact(value) {
 
 function money(usd) {
   if (usd === 0) return "$0";
-  return usd >= 1 ? `$${CENTS.format(usd)}` : usd >= 0.0001 ? `$${usd.toFixed(4)}` : `$${usd.toExponential(1)}`;
+  if (usd >= 0.0001) return usd >= 1 ? `$${CENTS.format(usd)}` : `$${usd.toFixed(4)}`;
+  return usd >= 1e-7 ? `$${usd.toFixed(7).replace(/0+$/, "")}` : "< $0.0000001";
 }
 
 function duration(ms) {
