@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
-import sqlite_utils
 from datasette.utils.asgi import Request
 from jinja2.ext import Extension
 from markupsafe import Markup
@@ -23,6 +22,7 @@ from datasette_plugins.guard import App, Message, Receive, Send
 from datasette_plugins.traffic import DATABASE
 from intelligence.store import descriptions, views
 from intelligence.store.migrations import migrations
+from intelligence.store.sqlite_tools import sqlite_utils
 
 if TYPE_CHECKING:
     from datasette.app import Datasette

@@ -11,12 +11,12 @@ from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
-import sqlite_utils
 import zstandard
 
 from intelligence.store import bodies, queries, views
 from intelligence.store.journal_reader import JournalError, SegmentReader, is_live
 from intelligence.store.migrations import SchemaError, migrations, refuse_newer
+from intelligence.store.sqlite_tools import sqlite_utils
 from intelligence.store.tree import key_of
 from intelligence.store.tree_rows import unpack_part
 

@@ -18,10 +18,8 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
-import sqlite_utils
-from sqlite_utils.migrations import Migrations
-
 from intelligence.store.audit import HEAD, anchor, append
+from intelligence.store.sqlite_tools import Migrations, sqlite_utils
 
 NAME = "control.db"
 WAIT_SECONDS = 10

@@ -16,10 +16,8 @@ import os
 import sqlite3
 from pathlib import Path
 
-import sqlite_utils
-from sqlite_utils.migrations import Migrations
-
 from intelligence.store import backup, views
+from intelligence.store.sqlite_tools import Migrations, sqlite_utils
 
 migrations = Migrations("traffic")
 
