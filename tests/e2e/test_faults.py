@@ -16,7 +16,7 @@ from addons import pipeline
 from intelligence.store.journal import Kind
 from intelligence.store.journal_reader import SegmentReader, segments
 from tests.e2e.conftest import connect_to
-from tests.rig import client
+from tests.rig import client, http1, websocket
 from tests.rig import upstream as rig
 from tests.rig.compare import Connections, check
 from tests.rig.faulty import launcher
@@ -47,7 +47,7 @@ def _broken() -> Iterator[Broken]:
     yield Broken("tap, third chunk", (chunk + "@3",))
     for module, found in _addon_classes():
         hooks = [h for h in HOOKS if callable(vars(found).get(h))]
-        if hooks:
+        if not all(hook.startswith("websocket") for hook in hooks):
             targets = tuple(f"{module}:{found.__name__}.{hook}" for hook in hooks)
             yield Broken(found.__name__, targets, on_calls=not CALL_HOOKS.isdisjoint(hooks))
 
@@ -88,6 +88,35 @@ async def test_with_a_part_that_raises(
         assert logged
     if recorded := _recorded(tmp_path / "data" / "journal"):
         assert logged <= recorded
+
+
+async def test_with_policy_on_sockets_raising(
+    upstream: rig.Upstream, h2_upstream: rig.Upstream, tmp_path: Path
+) -> None:
+    """No exchange of `EXCHANGES` is a WebSocket: these hooks see none of them."""
+    hooks = ("websocket_start", "websocket_message", "websocket_end")
+    broken = Broken("Sockets", tuple(f"addons.sockets:Sockets.{hook}" for hook in hooks))
+    said = [
+        b'{"type": "response.create", "model": "gpt-5"}',
+        b'{"type":"response.completed","response":{"id":"r"}}',
+    ]
+
+    async def echo(asked: rig.Exchange) -> None:
+        await asked.wire.send(websocket.accept(asked.request.head))
+        assert (await websocket.read_message(asked.wire)).payload == said[0]
+        await asked.wire.send(websocket.frame(said[1]))
+        await asked.wire.gone()
+
+    upstream.handler = echo
+    with _faulty_proxy(tmp_path, broken, connect_to(upstream, h2_upstream), upstream) as proxy:
+        wire = await client.connect(proxy.address, OPENAI, ca_file=proxy.ca_file)
+        await wire.send(websocket.handshake(OPENAI, "/v1/responses"))
+        assert (await http1.read_head(wire)).status == 101
+        await wire.send(websocket.frame(said[0], mask=True))
+        assert (await websocket.read_message(wire)).payload == said[1]
+        await wire.close()
+        log = proxy.log()
+    assert "raises on purpose" in log
 
 
 async def test_undecided_is_not_opened(

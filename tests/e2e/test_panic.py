@@ -45,7 +45,7 @@ async def _stream(proxy: Process) -> Wire:
 async def _socket(proxy: Process) -> Wire:
     wire = await client.connect(proxy.address, OPENAI, ca_file=proxy.ca_file)
     await wire.send(websocket.handshake(OPENAI, "/v1/responses"))
-    await http1.read_head(wire)
+    assert (await http1.read_head(wire)).status == 101
     await wire.send(websocket.frame(b'{"type": "response.create", "model": "gpt-5"}', mask=True))
     assert (await websocket.read_message(wire)).payload == CREATED
     return wire

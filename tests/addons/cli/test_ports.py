@@ -24,7 +24,7 @@ def test_a_taken_port_and_its_holder(host):
         port = listener.getsockname()[1]
         assert ports.is_taken(host, port)
         holder = ports.holder(port)
-        assert holder and holder.pid == os.getpid() and "pytest" in holder.command
+        assert holder and holder.pid == os.getpid() and "python" in holder.command
     assert not ports.is_taken(host, port)
     assert ports.holder(port) is None
 

@@ -37,7 +37,12 @@ from tests.intelligence.store.traffic import (
 def process(data_dir, *arguments, **env):
     return subprocess.Popen(
         [sys.executable, "-m", "intelligence", *arguments],
-        env={**os.environ, "LLMITM_STORE__DIR": str(data_dir), **env},
+        env={
+            **os.environ,
+            "LLMITM_STORE__DIR": str(data_dir),
+            "LLMITM_POLICY__DIR": str(data_dir / "policies"),
+            **env,
+        },
         stderr=subprocess.PIPE,
         text=True,
     )
