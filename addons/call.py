@@ -22,7 +22,9 @@ class Call:
     """`id` is `calls.id`, as 16 bytes; `head` is what `identify` found out; `recorded` once the request is in the journal;
     `encoding` is the request's content-encoding, `conversation` where in the decoded body the messages stand. `answered`: by us,
     nothing goes upstream. `governed` is what policy said and is not in the journal yet; `sent` the body to record of a request
-    that is answered, if that must not be the one that came."""
+    that is answered, if that must not be the one that came. `restores`: what placeholders stand for, for the client alone. Of an
+    answer that is looked into: `cut` is how it is cut (`wire.frames`), `over` once it was ended, `said` the message that was
+    recorded already. `original` is what to send should the provider refuse the rewritten request."""
 
     target: Target
     id: bytes = field(default_factory=uuid7)

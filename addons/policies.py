@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from typing import TYPE_CHECKING
 
 from mitmproxy import ctx, http
@@ -131,14 +131,15 @@ class Policies:
         logger.warning("the kill switch is thrown by %s (%s): %s", panic.by, panic.mode, panic.reason)
         self.parts.journal.event("panic", panic.reason, {"mode": panic.mode, "by": panic.by})
         if panic.mode == "block":
-            self._close_open_calls()
+            hang_up({flow.client_conn.id for flow in self.open_flows()})
 
-    def _close_open_calls(self) -> None:
-        clients = {flow.client_conn.id for flow in self.open_flows()}
-        for handler in list(ctx.master.addons.get("proxyserver").connections.values()):
-            client = getattr(handler, "client", None)
-            if client is None or client.id not in clients:
-                continue
-            for transport in list(handler.transports.values()):
-                if transport.handler:
-                    transport.handler.cancel("kill switch")
+
+def hang_up(clients: Collection[str]) -> None:
+    """Close these clients' connections (by `client_conn.id`), and those upstream that serve them."""
+    for handler in list(ctx.master.addons.get("proxyserver").connections.values()):
+        client = getattr(handler, "client", None)
+        if client is None or client.id not in clients:
+            continue
+        for transport in list(handler.transports.values()):
+            if transport.handler:
+                transport.handler.cancel("kill switch")

@@ -21,7 +21,7 @@ from addons.call import Call, call_of
 from addons.govern import Govern
 from addons.hold import Hold
 from addons.patches import Several
-from addons.policies import Policies
+from addons.policies import Policies, hang_up
 from addons.record import Record
 from addons.stream import refusal
 from intelligence.policy.holding import Holding
@@ -76,8 +76,10 @@ class Sockets:
             return
         panic = self.policies.panic
         if panic and panic.mode == "block":
-            _close(flow)
+            hang_up({flow.client_conn.id})
             _drop(flow, message)
+        if not self._concerned(flow, conversation, message.from_client):
+            return
         content = message.content
         if content[:64].lstrip()[:1] != b"{" or (value := decode(content)) is INVALID:
             return
@@ -86,6 +88,12 @@ class Sockets:
             self._asked(flow, conversation, message, said)
         else:
             self._answered(flow, conversation, message, said)
+
+    def _concerned(self, flow: http.HTTPFlow, conversation: Conversation, from_client: bool) -> bool:
+        if from_client:
+            return bool(self.govern.in_force())
+        self._renew(flow, conversation)
+        return conversation.silenced or bool(conversation.holding or conversation.restoring)
 
     # --- the client ------------------------------------------------------------------------------------------------
 
@@ -118,7 +126,6 @@ class Sockets:
         self, flow: http.HTTPFlow, conversation: Conversation, message: WebSocketMessage, said: dict[str, Any]
     ) -> None:
         kind = text(said.get("type"))
-        self._renew(flow, conversation)
         if conversation.silenced:
             if kind != "response.created":
                 conversation.silenced = kind not in TERMINAL and kind != "error"
@@ -190,10 +197,3 @@ def _drop(flow: http.HTTPFlow, message: WebSocketMessage) -> NoReturn:
     message.drop()
     flow.websocket.messages.clear()
     raise exceptions.AddonHalt
-
-
-def _close(flow: http.HTTPFlow) -> None:
-    handler = ctx.master.addons.get("proxyserver").connections.get(flow.client_conn.id)
-    for transport in list(handler.transports.values()) if handler else []:
-        if transport.handler:
-            transport.handler.cancel("kill switch")

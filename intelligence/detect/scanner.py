@@ -52,7 +52,6 @@ class Settings:
     detection."""
 
     canaries: tuple[str, ...] = ()
-    allowed: frozenset[str] = frozenset()
     key: bytes = field(default_factory=lambda: os.urandom(32))
     remembered_parts: int = 4096
 
@@ -72,11 +71,7 @@ class Scanner:
     ) -> list[Detection]:
         """Detections in `text`, in order. `deadline` is a value of `time.perf_counter`. Raises `DeadlineExceeded`."""
         wanted = kinds & FOR.get(source, ALL)
-        found = [
-            d
-            for d in _scan(text, source, wanted, self.settings.canaries, deadline)
-            if not self._is_allowed(d, text)
-        ]
+        found = _scan(text, source, wanted, self.settings.canaries, deadline)
         return sorted(found, key=lambda d: (d.start, d.end, d.kind))
 
     def request(
@@ -90,16 +85,6 @@ class Scanner:
         check(deadline)
         found += self._between(places, found, kinds)
         return [(places[index], detection) for index, detection in found]
-
-    def digest(self, kind: str, text: str) -> str:
-        """By which a text is allowed without being kept."""
-        return blake2b(
-            text.encode("utf-8", "replace"), digest_size=16, key=self.settings.key, person=kind.encode()[:16]
-        ).hexdigest()
-
-    def _is_allowed(self, detection: Detection, text: str) -> bool:
-        allowed = self.settings.allowed
-        return bool(allowed) and self.digest(detection.kind, text[detection.start : detection.end]) in allowed
 
     def _part(
         self, text: str, source: str, kinds: frozenset[str], deadline: float | None

@@ -163,7 +163,7 @@ class _Replay:
         self.limits.use(counters_of(self.compiled.rules, policies.groups))
         looks = frozenset[str]().union(*(one.looks_at for one in self.compiled.rules))
         tokens = any(one.rule.when.limit and one.rule.when.limit.tokens for one in self.compiled.rules)
-        self.sized, self.asks = bool(looks & _SIZES) or tokens, "max_tokens" in looks
+        self.sized = bool(looks & _SIZES) or tokens
         self.ends: list[tuple[float, int, Spent, str]] = []
         self.open: Counter[str] = Counter()
 
@@ -194,7 +194,7 @@ class _Replay:
         self.now = row["started_at"] / 1000
         self._until_now()
         call = StoredCall(self.db, row, self.scanner, self.allowed)
-        facts = call.request(sized=self.sized, asks=self.asks)
+        facts = call.request(sized=self.sized)
         assert isinstance(facts.evidence, CallEvidence)
         facts.evidence.limits = self.limits
         facts.concurrent = self.open[_who(facts)]

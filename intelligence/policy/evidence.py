@@ -18,9 +18,11 @@ from intelligence.policy.loops import going_round
 from intelligence.policy.rule import LimitMatch, LoopMatch
 from intelligence.rewrite.placeholder import placeholders
 from intelligence.store.ids import keyed_hash
-from intelligence.wire.json_value import INVALID, decode
+from intelligence.wire.json_value import INVALID, count, decode, first, obj
 from intelligence.wire.places import Place, answer_places, places, tools
 from intelligence.wire.request import Request, read_request
+
+_MAX_TOKENS = ("max_tokens", "max_completion_tokens", "max_output_tokens", "maxOutputTokens", "maxTokens")
 
 
 class Unreadable(Exception):
@@ -94,6 +96,11 @@ class CallEvidence:
             if calls := [part for part in message.parts if part.type == "tool_call"]:
                 return [ToolCall(part.name or "", part.text) for part in calls]
         return []
+
+    def max_tokens(self) -> int | None:
+        parameters = self.request().parameters if self.readable() else {}
+        inner = obj(parameters.get("generationConfig")) | obj(parameters.get("inferenceConfig"))
+        return first(*(count(parameters.get(key, inner.get(key))) for key in _MAX_TOKENS))
 
     def tool_definitions(self) -> Sequence[tuple[str, str]]:
         return [(tool.name, tool.pointer) for tool in tools(self.value())]

@@ -66,6 +66,10 @@ class Evidence(Protocol):
         """Name and JSON pointer of each tool offered."""
         ...
 
+    def max_tokens(self) -> int | None:
+        """How much answer is asked for."""
+        ...
+
     def detections(self, kinds: frozenset[str]) -> Sequence[Found]: ...
     def limit(self, rule: str, limit: LimitMatch) -> Standing: ...
     def loop(self, loop: LoopMatch) -> str | None:
@@ -94,5 +98,4 @@ class Facts:
     stream: bool | None = None
     body_bytes: int | None = None
     prompt_tokens: int | None = None
-    max_tokens: int | None = None
     concurrent: int | None = None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from intelligence.policy.decide import Decision
-from intelligence.policy.evidence import CallEvidence, seen_digest
+from intelligence.policy.evidence import seen_digest
 from intelligence.policy.facts import Facts, Found
 from intelligence.policy.verdict import Verdict, secret_of
 from intelligence.rewrite.apply import apply
@@ -14,7 +14,6 @@ from intelligence.rewrite.outgoing import Headers, sealed
 from intelligence.rewrite.redact import redact
 from intelligence.store.journal import DecisionHead, DetectionHead, GovernHead, RewriteHead
 from intelligence.store.pricing import flat_rate
-from intelligence.wire.json_value import count, obj
 
 # Of one call, so many detections are recorded, and so many edits.
 MAX_TOLD = 200
@@ -25,22 +24,9 @@ KEPT_OUT = frozenset({"secret", "pii", "canary"})
 
 
 def measure(facts: Facts, body: bytes) -> None:
-    """Size, estimated tokens, and how much answer is asked for."""
+    """Its size, and the tokens this comes to."""
     facts.body_bytes = len(body)
     facts.prompt_tokens = len(body) // BYTES_PER_TOKEN
-    evidence = facts.evidence
-    if isinstance(evidence, CallEvidence) and evidence.body is not None and b"ax" in body:
-        parameters = evidence.request().parameters if evidence.readable() else {}
-        inner = obj(parameters.get("generationConfig")) | obj(parameters.get("inferenceConfig"))
-        for key in (
-            "max_tokens",
-            "max_completion_tokens",
-            "max_output_tokens",
-            "maxOutputTokens",
-            "maxTokens",
-        ):
-            if (asked := count(parameters.get(key, inner.get(key)))) is not None:
-                facts.max_tokens = asked
 
 
 def frozen(facts: Facts, headers: Headers) -> str | None:

@@ -63,7 +63,7 @@ def compiled(condition: Condition, groups: Groups, rule: str = "") -> Test:
         tests.append(_same("direction", condition.direction))
     if condition.stream is not None:
         tests.append(_same("stream", condition.stream))
-    for name in ("body_bytes", "prompt_tokens", "max_tokens", "concurrent"):
+    for name in ("body_bytes", "prompt_tokens", "concurrent"):
         if (text := getattr(condition, name)) is not None:
             tests.append(_compared(name, text))
     if condition.group is not None:
@@ -78,6 +78,9 @@ def compiled(condition: Condition, groups: Groups, rule: str = "") -> Test:
     for group_of, combine in ((condition.all, _all), (condition.any, _any)):
         if group_of is not None:
             tests.append(combine([compiled(part, groups, rule) for part in group_of]))
+    if condition.max_tokens is not None:
+        asks = comparison(condition.max_tokens).holds
+        tests.append(lambda facts, held: asks(facts.evidence.max_tokens()))
     if condition.tool_definition is not None:
         tests.append(_definition(condition.tool_definition))
     if condition.tool is not None:

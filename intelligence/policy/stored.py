@@ -74,18 +74,14 @@ class StoredCall:
             self.redacted_by = set(lost)
             self.seen = [_found(one) for one in seen]
 
-    def request(self, *, sized: bool, asks: bool) -> Facts:
-        """As the proxy had them. `sized`: a rule looks at how large it is; `asks`: at how much answer is asked for."""
+    def request(self, *, sized: bool) -> Facts:
+        """As the proxy had them. `sized`: a rule looks at how large it is."""
         evidence = Remembered(
             *self._kind(), None, self.scanner, SECONDS, allowed=self.allowed, load=self.body, seen=self.seen
         )
         facts = self._facts(evidence, "request")
-        encoded = sized and "content-encoding" in (self.row["headers"] or "").lower()
-        if asks or encoded:
-            evidence.body = self.body()
-            size = facts.body_bytes
-            measure(facts, evidence.body or b"")
-            facts.body_bytes = facts.body_bytes if encoded else size
+        if sized and "content-encoding" in (self.row["headers"] or "").lower():
+            measure(facts, self.body() or b"")
         facts.prompt_tokens = None if facts.body_bytes is None else facts.body_bytes // BYTES_PER_TOKEN
         return facts
 

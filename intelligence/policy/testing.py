@@ -21,9 +21,11 @@ type Detect = Callable[[str, str, frozenset[str]], Sequence[Any]]
 
 FIELDS = (
     "direction", "provider", "host", "model", "operation", "user", "client", "client_address", "session", "credential",
-    "stream", "body_bytes", "prompt_tokens", "max_tokens", "concurrent",
+    "stream", "body_bytes", "prompt_tokens", "concurrent",
 )  # fmt: skip
-KEYS = frozenset({*FIELDS, "at", "messages", "answer", "tool_calls", "tools", "detections", "used", "loop"})
+KEYS = frozenset(
+    {*FIELDS, "at", "messages", "answer", "tool_calls", "tools", "max_tokens", "detections", "used", "loop"}
+)
 _SOURCES = {"system": "system", "developer": "system", "tool": "tool_result", "assistant": "assistant"}
 
 
@@ -74,6 +76,9 @@ class Stated:
     def tool_calls(self) -> Sequence[ToolCall]:
         calls = self.given.get("tool_calls", [])
         return [ToolCall(str(call.get("name", "")), str(call.get("arguments", ""))) for call in calls]
+
+    def max_tokens(self) -> int | None:
+        return self.given.get("max_tokens")
 
     def tool_definitions(self) -> Sequence[tuple[str, str]]:
         return [(str(name), f"/tools/{index}") for index, name in enumerate(self.given.get("tools", []))]

@@ -43,6 +43,9 @@ class Gone:
     def tool_definitions(self) -> Sequence[tuple[str, str]]:
         return self._gone()  # type: ignore[no-any-return]
 
+    def max_tokens(self) -> int | None:
+        return self._gone()  # type: ignore[no-any-return]
+
     def detections(self, kinds: frozenset[str]) -> Sequence[Found]:
         return self._gone()  # type: ignore[no-any-return]
 

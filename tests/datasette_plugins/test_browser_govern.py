@@ -17,11 +17,10 @@ from intelligence.policy.panic import panic_of
 from intelligence.store import accounts, control, logins
 from intelligence.store.policy_history import digest
 from tests.datasette_plugins import axe, governed_records, records
+from tests.datasette_plugins.browser import Watched, base, browser, overflow, visit, watch  # noqa: F401
 from tests.datasette_plugins.conftest import PASSWORD
 from tests.datasette_plugins.governed_records import KEY_TEXT
 from tests.datasette_plugins.hostile import MARKDOWN
-from tests.datasette_plugins.test_browser import SIZES, Watched, browser, overflow  # noqa: F401
-from tests.rig.passwords import cheap_passwords  # noqa: F401
 from tests.rig.processes import Process, environment, process
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -87,11 +86,6 @@ def db(dashboard: Process) -> Iterator[sqlite3.Connection]:
 
 
 @pytest.fixture(scope="module")
-def base(dashboard: Process) -> str:
-    return f"http://{dashboard.status.addresses['dashboard']}"
-
-
-@pytest.fixture(scope="module")
 def tokens(dashboard: Process, db: sqlite3.Connection) -> dict[str, str]:
     with control.changing(dashboard.data_dir) as log:
         for role in reversed(accounts.ROLES):
@@ -101,30 +95,15 @@ def tokens(dashboard: Process, db: sqlite3.Connection) -> dict[str, str]:
 
 
 @pytest_asyncio.fixture(loop_scope="module")
-async def open_page(browser: Browser, base: str, tokens: dict[str, str]) -> AsyncIterator[object]:  # noqa: F811
-    """As in `test_browser`, logged in as a role."""
+async def open_page(browser: Browser, base: str, tokens: dict[str, str]) -> AsyncIterator[object]:
+    """As `browser.open_page`, logged in as a role."""
     opened: list[Watched] = []
 
     async def open_page(path: str, role: str = "admin", size: str = "desktop", scheme: str = "light") -> Page:
-        width, height = SIZES[size]
-        context = await browser.new_context(
-            viewport={"width": width, "height": height},
-            color_scheme=scheme,  # type: ignore[arg-type]
-        )
-        await _log_in(context, base, tokens[role])
-        page = await context.new_page()
-        watched = Watched(page)
+        watched = await watch(browser, base, size, scheme)
         opened.append(watched)
-        page.on(
-            "console", lambda m: watched.faults.append(m.text) if m.type in ("error", "warning") else None
-        )
-        page.on("pageerror", lambda e: watched.faults.append(str(e)))
-        page.on(
-            "request", lambda r: None if r.url.startswith((base, "data:")) else watched.faults.append(r.url)
-        )
-        response = await page.goto(base + path)
-        assert response is not None and response.ok, f"{path}: {response and response.status}"
-        return page
+        await _log_in(watched.page.context, base, tokens[role])
+        return await visit(watched.page, base + path)
 
     yield open_page
     for watched in opened:
@@ -277,7 +256,7 @@ async def test_in_every_size(open_page, size: str, scheme: str) -> None:
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-async def test_accessible(browser: Browser, base: str, tokens: dict[str, str], scheme: str) -> None:  # noqa: F811
+async def test_accessible(browser: Browser, base: str, tokens: dict[str, str], scheme: str) -> None:
     script = axe.source()
     context = await browser.new_context(color_scheme=scheme, bypass_csp=True)  # type: ignore[arg-type]
     await _log_in(context, base, tokens["admin"])

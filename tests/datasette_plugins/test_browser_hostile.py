@@ -3,30 +3,19 @@
 from __future__ import annotations
 
 import json
-import shutil
 import sqlite3
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from contextlib import closing
 
 import pytest
-import pytest_asyncio
-from playwright.async_api import Browser, Page, async_playwright, expect
+from playwright.async_api import Browser, Page, expect
 
 from tests.datasette_plugins import axe, records
+from tests.datasette_plugins.browser import SIZES, browser, dashboard  # noqa: F401
 from tests.datasette_plugins.hostile import MARKDOWN
-from tests.datasette_plugins.test_browser import ARGUMENTS, SIZES
-from tests.rig.processes import Process, environment, process
+from tests.rig.processes import Process
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
-
-
-@pytest.fixture(scope="module")
-def dashboard(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Process]:
-    folder = tmp_path_factory.mktemp("hostile")
-    with process(
-        folder, "dashboard", ["-m", "datasette_plugins"], environment(folder, dashboard__port=0)
-    ) as started:
-        yield started
 
 
 @pytest.fixture(scope="module")
@@ -74,17 +63,6 @@ def _add(db: sqlite3.Connection, messages: list[dict[str, object]]) -> str:
         headers=json.dumps([["user-agent", MARKDOWN], [MARKDOWN, MARKDOWN]]),
         tool_calls=json.dumps([{"id": "1", "name": MARKDOWN, "arguments": MARKDOWN}]),
     )
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def browser() -> AsyncIterator[Browser]:
-    executable = shutil.which("chromium")
-    if executable is None:
-        pytest.skip("chromium is not installed")
-    async with async_playwright() as playwright:
-        launched = await playwright.chromium.launch(executable_path=executable, args=ARGUMENTS)
-        yield launched
-        await launched.close()
 
 
 def paths(call_id: str) -> tuple[str, ...]:

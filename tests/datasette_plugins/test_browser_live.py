@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import AsyncIterator, Iterator
-from contextlib import closing
+from collections.abc import AsyncIterator
 
 import pytest
 import pytest_asyncio
@@ -13,30 +12,10 @@ from playwright.async_api import Browser, Locator, Page, expect
 
 from intelligence.store.bodies import Piece, pack
 from tests.datasette_plugins import axe, records
-from tests.datasette_plugins.test_browser import SIZES, browser, open_page, overflow  # noqa: F401
-from tests.rig.processes import Process, environment, process
+from tests.datasette_plugins.browser import SIZES, base, browser, dashboard, db, open_page, overflow  # noqa: F401
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 ROWS = "#call-rows tr"
-
-
-@pytest.fixture(scope="module")
-def dashboard(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Process]:
-    folder = tmp_path_factory.mktemp("live")
-    env = environment(folder, dashboard__port=0)
-    with process(folder, "dashboard", ["-m", "datasette_plugins"], env) as started:
-        yield started
-
-
-@pytest.fixture(scope="module")
-def db(dashboard: Process) -> Iterator[sqlite3.Connection]:
-    with closing(records.make(dashboard.data_dir)) as connection:
-        yield connection
-
-
-@pytest.fixture(scope="module")
-def base(dashboard: Process) -> str:
-    return f"http://{dashboard.status.addresses['dashboard']}"
 
 
 @pytest_asyncio.fixture(loop_scope="module", autouse=True)
@@ -79,7 +58,7 @@ def row_of(page: Page, call_id: str) -> Locator:
     return page.locator(f'tr[data-id="{call_id}"]')
 
 
-async def test_an_empty_record_and_its_first_call(open_page, db: sqlite3.Connection) -> None:  # noqa: F811
+async def test_an_empty_record_and_its_first_call(open_page, db: sqlite3.Connection) -> None:
     page = await open_page("/-/live")
     await expect(page.get_by_role("heading", name="No calls yet")).to_be_visible()
     await expect(page.get_by_text("llmitm exec -- claude")).to_be_visible()
@@ -91,7 +70,7 @@ async def test_an_empty_record_and_its_first_call(open_page, db: sqlite3.Connect
     await expect(page.locator(ROWS)).to_have_count(0)  # forgotten calls leave open pages too
 
 
-async def test_a_stream_ticks_and_ends(open_page, db: sqlite3.Connection) -> None:  # noqa: F811
+async def test_a_stream_ticks_and_ends(open_page, db: sqlite3.Connection) -> None:
     page = await open_page("/-/live")
     call_id = records.add_call(db, state="pending", status_code=200, output_tokens=None)
     row = row_of(page, call_id)
@@ -112,7 +91,7 @@ async def test_a_stream_ticks_and_ends(open_page, db: sqlite3.Connection) -> Non
     assert page.url.endswith(call_id)
 
 
-async def test_filtering_as_one_types(open_page, db: sqlite3.Connection) -> None:  # noqa: F811
+async def test_filtering_as_one_types(open_page, db: sqlite3.Connection) -> None:
     page = await open_page("/-/live")
     haiku = records.add_call(db, response_model="claude-haiku", client="claude-code", text="ocean waves")
     failed = records.add_call(db, state="error", error_message="overloaded", response_model="gpt-5")
@@ -139,7 +118,7 @@ async def test_filtering_as_one_types(open_page, db: sqlite3.Connection) -> None
     assert page.url.endswith("/-/live")
 
 
-async def test_the_keyboard_pauses_and_goes_through_the_calls(open_page, db: sqlite3.Connection) -> None:  # noqa: F811
+async def test_the_keyboard_pauses_and_goes_through_the_calls(open_page, db: sqlite3.Connection) -> None:
     page = await open_page("/-/live")
     first = records.add_call(db, state="pending")
     await expect(row_of(page, first)).to_contain_text("running")
@@ -160,7 +139,7 @@ async def test_the_keyboard_pauses_and_goes_through_the_calls(open_page, db: sql
     await page.wait_for_url(f"**/{sorted(newer)[1]}")
 
 
-async def test_a_burst_is_bounded_and_in_order(open_page, db: sqlite3.Connection) -> None:  # noqa: F811
+async def test_a_burst_is_bounded_and_in_order(open_page, db: sqlite3.Connection) -> None:
     page = await open_page("/-/live")
     running = records.add_call(db, state="pending", status_code=200)
     await expect(row_of(page, running)).to_be_visible()
@@ -186,7 +165,7 @@ async def hide(page: Page, hidden: bool) -> None:
     )
 
 
-async def test_coming_back_loses_and_doubles_nothing(open_page, db: sqlite3.Connection) -> None:  # noqa: F811
+async def test_coming_back_loses_and_doubles_nothing(open_page, db: sqlite3.Connection) -> None:
     page = await open_page("/-/live")
     ids = [records.add_call(db, state="pending")]
     await expect(page.locator(ROWS)).to_have_count(1)
@@ -200,7 +179,7 @@ async def test_coming_back_loses_and_doubles_nothing(open_page, db: sqlite3.Conn
     await expect(page.locator("#missed")).to_be_hidden()
 
 
-async def test_what_came_and_went_unseen_is_said(open_page, db: sqlite3.Connection) -> None:  # noqa: F811
+async def test_what_came_and_went_unseen_is_said(open_page, db: sqlite3.Connection) -> None:
     page = await open_page("/-/live")
     running = records.add_call(db, state="pending")
     await expect(page.locator(ROWS)).to_have_count(1)
@@ -219,8 +198,8 @@ async def test_what_came_and_went_unseen_is_said(open_page, db: sqlite3.Connecti
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("size", SIZES)
 async def test_every_size_and_accessible(
-    open_page,  # noqa: F811
-    browser: Browser,  # noqa: F811
+    open_page,
+    browser: Browser,
     base: str,
     db: sqlite3.Connection,
     size: str,

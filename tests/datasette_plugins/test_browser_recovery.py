@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-import shutil
 import signal
 import ssl
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
-import pytest_asyncio
-from playwright.async_api import Browser, Page, async_playwright, expect
+from playwright.async_api import Browser, Page, expect
 
 from addons.cli import suite
 from addons.offline.server import OfflineProvider, running
 from tests.addons.cli.conftest import place_in, settings_for
-from tests.datasette_plugins.test_browser import ARGUMENTS
+from tests.datasette_plugins.browser import browser  # noqa: F401
 from tests.rig.processes import Process, calls, environment, process
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -68,17 +66,6 @@ class Suite:
 def provider() -> Iterator[OfflineProvider]:
     with running() as provider:
         yield provider
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def browser() -> AsyncIterator[Browser]:
-    executable = shutil.which("chromium")
-    if executable is None:
-        pytest.skip("chromium is not installed")
-    async with async_playwright() as playwright:
-        launched = await playwright.chromium.launch(executable_path=executable, args=ARGUMENTS)
-        yield launched
-        await launched.close()
 
 
 async def told(pages: dict[str, Page], text: str, *, gone: bool = False) -> None:

@@ -13,20 +13,15 @@ from playwright.async_api import Page, expect
 
 from intelligence.store.search import PUT, ROLES
 from tests.datasette_plugins import axe, records
+from tests.datasette_plugins.browser import base, browser, dashboard, open_page, overflow  # noqa: F401
 from tests.datasette_plugins.hostile import MARKDOWN
-from tests.datasette_plugins.test_browser import browser, dashboard, open_page, overflow  # noqa: F401
 from tests.rig.processes import Process
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 
 @pytest.fixture(scope="module")
-def base(dashboard: Process) -> str:  # noqa: F811
-    return f"http://{dashboard.status.addresses['dashboard']}"
-
-
-@pytest.fixture(scope="module")
-def calls(dashboard: Process) -> Iterator[list[str]]:  # noqa: F811
+def calls(dashboard: Process) -> Iterator[list[str]]:
     """40 calls about a heron, one of them hostile in every word."""
     with closing(records.make(dashboard.data_dir)) as db:
         found = [_say(db, "user", f"Where does the heron number {n} live?", "plain-model") for n in range(39)]
@@ -47,7 +42,7 @@ def _say(db: sqlite3.Connection, role: str, words: str, model: str) -> str:
 
 
 @pytest_asyncio.fixture(loop_scope="module")
-async def page(open_page, calls: list[str]) -> AsyncIterator[Page]:  # noqa: F811
+async def page(open_page, calls: list[str]) -> AsyncIterator[Page]:
     yield await open_page("/-/search")
 
 
@@ -103,7 +98,7 @@ async def test_saved_and_removed(page: Page) -> None:
     await expect(page.get_by_role("link", name="No numbers")).to_have_count(0)
 
 
-async def test_the_keyboard(open_page, calls: list[str]) -> None:  # noqa: F811
+async def test_the_keyboard(open_page, calls: list[str]) -> None:
     page = await open_page("/-/health")
     await page.keyboard.press("/")
     await page.wait_for_url("**/-/search")
@@ -121,7 +116,7 @@ async def test_the_keyboard(open_page, calls: list[str]) -> None:  # noqa: F811
     await page.wait_for_url(f"**/-/calls/{calls[38]}")
 
 
-async def test_hostile_words_are_words(open_page, calls: list[str]) -> None:  # noqa: F811
+async def test_hostile_words_are_words(open_page, calls: list[str]) -> None:
     for path in (
         "/-/search?q=heron+elsewhere",
         "/-/search?q=output%3E0",
@@ -139,7 +134,7 @@ async def test_hostile_words_are_words(open_page, calls: list[str]) -> None:  # 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("size", ["desktop", "phone"])
-async def test_in_every_size(open_page, calls: list[str], size: str, scheme: str) -> None:  # noqa: F811
+async def test_in_every_size(open_page, calls: list[str], size: str, scheme: str) -> None:
     for path in ("/-/search", "/-/search?q=heron", "/-/search?q=modle:x", f"/-/search?q={'w' * 300}"):
         page = await open_page(path, size, scheme)
         for summary in await page.locator("details > summary").all():
@@ -150,7 +145,7 @@ async def test_in_every_size(open_page, calls: list[str], size: str, scheme: str
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-async def test_accessible(browser, base: str, calls: list[str], scheme: str) -> None:  # noqa: F811
+async def test_accessible(browser, base: str, calls: list[str], scheme: str) -> None:
     script = axe.source()
     context = await browser.new_context(color_scheme=scheme, bypass_csp=True)
     page = await context.new_page()
@@ -168,7 +163,7 @@ async def test_accessible(browser, base: str, calls: list[str], scheme: str) -> 
     await context.close()
 
 
-async def test_an_address_is_all_one_sends(open_page, calls: list[str]) -> None:  # noqa: F811
+async def test_an_address_is_all_one_sends(open_page, calls: list[str]) -> None:
     page = await open_page("/-/search?q=heron+role:user&sort=best")
     again = await open_page(re.sub(r"^https?://[^/]+", "", page.url))
     assert (

@@ -3,44 +3,19 @@
 from __future__ import annotations
 
 import json
-import os
-import shutil
 import sqlite3
-from collections.abc import AsyncIterator, Iterator
-from contextlib import closing
 from pathlib import Path
 
 import pytest
-import pytest_asyncio
-from playwright.async_api import Browser, Page, async_playwright, expect
+from playwright.async_api import expect
 
-from tests.datasette_plugins import axe, records
+from tests.datasette_plugins import axe
+from tests.datasette_plugins.browser import SIZES, base, browser, dashboard, db, open_page, overflow  # noqa: F401
 from tests.datasette_plugins.hostile import MARKDOWN
 from tests.datasette_plugins.session_records import Talk, assistant, call, coding, result, user
-from tests.datasette_plugins.test_browser import ARGUMENTS, SIZES, Watched, overflow
 from tests.intelligence.store.traffic import delta
-from tests.rig.processes import Process, environment, process
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
-
-
-@pytest.fixture(scope="module")
-def dashboard(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Process]:
-    folder = tmp_path_factory.mktemp("sessions")
-    env = environment(folder, dashboard__port=0)
-    with process(folder, "dashboard", ["-m", "datasette_plugins"], env) as started:
-        yield started
-
-
-@pytest.fixture(scope="module")
-def db(dashboard: Process) -> Iterator[sqlite3.Connection]:
-    with closing(records.make(dashboard.data_dir)) as connection:
-        yield connection
-
-
-@pytest.fixture(scope="module")
-def base(dashboard: Process) -> str:
-    return f"http://{dashboard.status.addresses['dashboard']}"
 
 
 @pytest.fixture(scope="module")
@@ -78,49 +53,6 @@ def hostile(db: sqlite3.Connection) -> str:
     history = [user(MARKDOWN), assistant(MARKDOWN, calls), result("h", MARKDOWN)]
     talk.say(history, MARKDOWN, state="error", **columns)
     return first
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def browser() -> AsyncIterator[Browser]:
-    executable = shutil.which("chromium")
-    if executable is None and not os.environ.get("CI"):
-        pytest.skip("chromium is not installed")
-    async with async_playwright() as playwright:
-        launched = await playwright.chromium.launch(executable_path=executable, args=ARGUMENTS)
-        yield launched
-        await launched.close()
-
-
-@pytest_asyncio.fixture(loop_scope="module")
-async def open_page(browser: Browser, base: str) -> AsyncIterator[object]:
-    """Opens a path in a size and colour scheme. At the end no page may have had a fault."""
-    opened: list[Watched] = []
-
-    async def open_page(
-        path: str, size: str = "desktop", scheme: str = "light", bypass_csp: bool = False
-    ) -> Page:
-        width, height = SIZES[size]
-        context = await browser.new_context(
-            viewport={"width": width, "height": height},
-            color_scheme=scheme,  # type: ignore[arg-type]
-            bypass_csp=bypass_csp,
-        )
-        page = await context.new_page()
-        watched = Watched(page)
-        opened.append(watched)
-        faults = watched.faults
-        page.on("console", lambda m: faults.append(m.text) if m.type in ("error", "warning") else None)
-        page.on("pageerror", lambda e: faults.append(str(e)))
-        page.on("dialog", lambda d: faults.append(f"dialog {d.message}"))
-        page.on("request", lambda r: None if r.url.startswith((base, "data:")) else faults.append(r.url))
-        response = await page.goto(base + path)
-        assert response is not None and response.ok, f"{path}: {response and response.status}"
-        return page
-
-    yield open_page
-    for watched in opened:
-        assert watched.faults == [], watched.page.url
-        await watched.page.context.close()
 
 
 async def test_a_session_is_found_and_walked_through(open_page, long: str, forked: str) -> None:

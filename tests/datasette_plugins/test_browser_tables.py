@@ -9,15 +9,15 @@ import pytest
 from playwright.async_api import expect
 
 from tests.datasette_plugins import records
+from tests.datasette_plugins.browser import base, browser, dashboard, open_page, overflow  # noqa: F401
 from tests.datasette_plugins.hostile import MARKDOWN
-from tests.datasette_plugins.test_browser import base, browser, dashboard, open_page, overflow  # noqa: F401
 from tests.rig.processes import Process
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 
 @pytest.fixture(scope="module")
-def call_id(dashboard: Process) -> Iterator[str]:  # noqa: F811
+def call_id(dashboard: Process) -> Iterator[str]:
     with closing(records.make(dashboard.data_dir)) as db:
         records.add_call(
             db, text=MARKDOWN, error_message=MARKDOWN, client=MARKDOWN, usage_raw=f'["{MARKDOWN}"]'
@@ -28,7 +28,7 @@ def call_id(dashboard: Process) -> Iterator[str]:  # noqa: F811
         )
 
 
-async def test_from_a_question_to_a_call(open_page, call_id: str) -> None:  # noqa: F811
+async def test_from_a_question_to_a_call(open_page, call_id: str) -> None:
     page = await open_page("/traffic")
     await page.get_by_role("link", name="The dearest calls").scroll_into_view_if_needed()
     await page.get_by_role("link", name="The latest calls that failed").click()
@@ -38,7 +38,7 @@ async def test_from_a_question_to_a_call(open_page, call_id: str) -> None:  # no
     await page.wait_for_url(f"**/-/calls/{call_id}")
 
 
-async def test_all_columns_and_what_is_folded(open_page, call_id: str) -> None:  # noqa: F811
+async def test_all_columns_and_what_is_folded(open_page, call_id: str) -> None:
     page = await open_page("/traffic/calls")
     await expect(page.locator("th", has_text="usage_raw")).to_have_count(0)
     await page.get_by_role("link", name="Show all columns").click()
@@ -48,7 +48,7 @@ async def test_all_columns_and_what_is_folded(open_page, call_id: str) -> None: 
     await expect(cell.locator("pre")).to_be_visible()
 
 
-async def test_words_are_searched_in_the_texts(open_page, call_id: str) -> None:  # noqa: F811
+async def test_words_are_searched_in_the_texts(open_page, call_id: str) -> None:
     page = await open_page("/traffic/search_texts")
     await page.locator("input[name=_search]").fill("heron")
     await page.locator("input[name=_search]").press("Enter")
@@ -57,7 +57,7 @@ async def test_words_are_searched_in_the_texts(open_page, call_id: str) -> None:
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("size", ["desktop", "phone"])
-async def test_in_every_size(open_page, call_id: str, size: str, scheme: str) -> None:  # noqa: F811
+async def test_in_every_size(open_page, call_id: str, size: str, scheme: str) -> None:
     for path in (
         "/traffic",
         "/traffic/calls",

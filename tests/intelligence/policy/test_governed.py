@@ -89,7 +89,7 @@ def test_how_large_a_call_is(more: dict[str, Any], asked: int | None) -> None:
     facts = Facts(_evidence(body))
     governed.measure(facts, body)
     assert (facts.body_bytes, facts.prompt_tokens) == (len(body), len(body) // 4)
-    assert facts.max_tokens == asked
+    assert facts.evidence.max_tokens() == asked
 
 
 def test_what_is_never_rewritten() -> None:
