@@ -1,15 +1,17 @@
 """Who may see what. One place, so that no page decides it.
 
 Datasette asks `rules` for every action on every resource and denies what nobody allows (`default_deny`). Plugin routes are not
-covered by that, so each of ours is made by `page`, `page_for` or `stream`, which ask first; only the log-in is an `open_page`.
-Without log-in there is one user, who may read everything and decide nothing: on a machine of several people anyone could
-be that user. With log-in, people have roles. A viewer sees our pages, but no table and no SQL: there, what a page leaves out
-could be asked for piece by piece. A reviewer also says what detections are worth; an admin also edits policy and throws the kill
-switch. Nobody writes the record: only the worker does.
+covered by that, so each of ours is made by `page`, `page_for` or `stream_for`, which ask first; only the log-in is an
+`open_page`. Without log-in there is one user, who may read everything and decide nothing: on a machine of several people anyone
+could be that user. With log-in, people have roles. A viewer sees our pages with what is secret or private replaced (`mask`), but
+no raw bytes, no export, no table and no SQL: there, what a page leaves out could be asked for piece by piece. A reviewer also
+says what detections are worth; an admin also edits policy and throws the kill switch. Nobody writes the record: only the worker
+does.
 """
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl
@@ -17,23 +19,34 @@ from urllib.parse import parse_qsl
 from datasette.permissions import Action, PermissionSQL
 from datasette.utils.asgi import Request, Response
 
+from datasette_plugins import dashboard
 from datasette_plugins.guard import STRICT_CSP, Receive, Send
+from datasette_plugins.mask import NOTHING_HIDDEN, Mask
 from datasette_plugins.reader import in_force
 from datasette_plugins.traffic import DATABASE
-from intelligence.store.search import ROLES
 
 if TYPE_CHECKING:
     from datasette.app import Datasette
 
 SEE_CALLS = Action(name="see-calls", description="See calls: counts, requests, answers")
 MANAGE_USERS = Action(name="manage-users", description="Say who may log in; read the audit log")
+SEE_SECRETS = Action(
+    name="see-secrets", description="Read calls as they were recorded, secrets and private data included"
+)
 REVIEW = Action(name="review", description="Say what detections and decisions are worth")
 GOVERN = Action(name="govern", description="Edit policy files; throw the kill switch")
-ACTIONS = [SEE_CALLS, MANAGE_USERS, REVIEW, GOVERN]
+ACTIONS = [SEE_CALLS, SEE_SECRETS, MANAGE_USERS, REVIEW, GOVERN]
 LOCAL_USER = {"id": "local"}
 
 VIEWING = frozenset({SEE_CALLS.name})
-READING = VIEWING | {"view-instance", "view-database", "view-table", "view-query", "execute-sql"}
+READING = VIEWING | {
+    SEE_SECRETS.name,
+    "view-instance",
+    "view-database",
+    "view-table",
+    "view-query",
+    "execute-sql",
+}
 REVIEWING = READING | {REVIEW.name}
 BY_ROLE = {
     "viewer": VIEWING,
@@ -63,15 +76,15 @@ def rules(actor: dict[str, Any] | None, action: str) -> PermissionSQL | None:
     return PermissionSQL.allow(reason="the user's role")
 
 
-def texts_for(actor: dict[str, Any] | None) -> frozenset[str]:
-    """Whose words, by role, `actor` may read on our pages, and so may search: in no other text is anything looked for or
-    counted, so that no search tells what a page would leave out."""
-    return frozenset(ROLES) if may(actor, SEE_CALLS.name) else frozenset()
-
-
 def sees_secrets(actor: dict[str, Any] | None) -> bool:
-    """Whether what a detector found to be secret or private is shown to `actor` where it is pointed at."""
-    return may(actor, "view-table")
+    return may(actor, SEE_SECRETS.name)
+
+
+async def mask_for(datasette: Datasette, request: Request) -> Mask:
+    """What is to be hidden from who asks, of every text that is shown or searched."""
+    if sees_secrets(request.actor):
+        return NOTHING_HIDDEN
+    return await asyncio.to_thread(dashboard.here(datasette).masking.mask)
 
 
 def page_for(action: Action) -> Callable[[Page], Callable[..., Awaitable[Response]]]:
@@ -101,14 +114,17 @@ def open_page(view: Page) -> Callable[..., Awaitable[Response]]:
     return answered
 
 
-def stream(view: Stream) -> Callable[..., Awaitable[None]]:
-    """A route that sends its answer by itself, for those who may see calls."""
+def stream_for(action: Action) -> Callable[[Stream], Callable[..., Awaitable[None]]]:
+    """A route that sends its answer by itself, for those who may do `action`."""
 
-    async def checked(datasette: Datasette, request: Request, send: Send, receive: Receive) -> None:
-        await datasette.ensure_permission(action=SEE_CALLS.name, actor=request.actor)
-        await view(datasette, request, send, receive)
+    def made(view: Stream) -> Callable[..., Awaitable[None]]:
+        async def checked(datasette: Datasette, request: Request, send: Send, receive: Receive) -> None:
+            await datasette.ensure_permission(action=action.name, actor=request.actor)
+            await view(datasette, request, send, receive)
 
-    return checked
+        return checked
+
+    return made
 
 
 def see_other(datasette: Datasette, path: str) -> Response:

@@ -25,8 +25,9 @@ from datasette_plugins import (
     usage,
     waterfall,
 )
-from datasette_plugins.access import page, sees_secrets
+from datasette_plugins.access import SEE_SECRETS, mask_for, page, page_for
 from datasette_plugins.guard import RAW_CSP
+from datasette_plugins.mask import Mask
 from datasette_plugins.profile import Profile, profile
 from intelligence.wire.answer import AnswerReader
 from intelligence.wire.request import Request as Asked
@@ -39,20 +40,24 @@ RAW_BYTES = 64_000_000
 # What a raw body is shown as on the page itself.
 RAW_EXCERPT = 20_000
 
+# Of the row of a call: what strangers wrote, apart from the answer itself.
+_TEXTS = ("path", "reason", "error_type", "error_message", "usage_raw")
+_HEADERS = ("request_headers", "response_headers")
+
 type Whole = tuple[record.Record, Asked, compare.Changes | None, usage.Costs | None, governed.Governed]
 
 
 @page
 async def call(datasette: Datasette, request: Request) -> Response:
     as_written = request.args.get("view") == "written"
-    masked = not sees_secrets(request.actor)
+    mask = await mask_for(datasette, request)
 
     def whole(db: sqlite3.Connection, call_id: str) -> Whole | None:
-        return _whole(db, call_id, masked=masked)
+        return _whole(db, call_id, mask)
 
     found, asked, changes, costs, policy = await _read(datasette, request, whole)
     # Reading Markdown takes its time; the event loop has others to serve.
-    context = await asyncio.to_thread(_context, found, asked, changes, as_written=as_written)
+    context = await asyncio.to_thread(_context, found, asked, changes, mask, as_written=as_written)
     context |= {
         "base": datasette.urls.path(f"/-/calls/{found.row['id']}"),
         "calls_path": datasette.urls.path("/-/calls/"),
@@ -63,7 +68,7 @@ async def call(datasette: Datasette, request: Request) -> Response:
     return Response.html(await datasette.render_template("llmitm_call.html", context, request=request))
 
 
-@page
+@page_for(SEE_SECRETS)
 async def body(datasette: Datasette, request: Request) -> Response:
     side = request.url_vars["side"]
     data = await _read(datasette, request, lambda db, call_id: record.body(db, call_id, side, RAW_BYTES))
@@ -74,7 +79,7 @@ async def body(datasette: Datasette, request: Request) -> Response:
     )
 
 
-@page
+@page_for(SEE_SECRETS)
 async def copy(datasette: Datasette, request: Request) -> Response:
     form = request.url_vars["form"]
     row, sent = await _read(datasette, request, record.request_of)
@@ -85,7 +90,7 @@ async def copy(datasette: Datasette, request: Request) -> Response:
     )
 
 
-def _whole(db: sqlite3.Connection, call_id: str, *, masked: bool) -> Whole | None:
+def _whole(db: sqlite3.Connection, call_id: str, mask: Mask) -> Whole | None:
     found = record.read(db, call_id)
     if found is None:
         return None
@@ -95,9 +100,9 @@ def _whole(db: sqlite3.Connection, call_id: str, *, masked: bool) -> Whole | Non
     return (
         found,
         asked,
-        compare.with_previous(db, row, asked),
+        compare.with_previous(db, row, asked, mask),
         usage.read(db, row),
-        governed.read(db, row["seq"], found.request_body, masked=masked),
+        governed.read(db, row["seq"], found.request_body, mask),
     )
 
 
@@ -117,11 +122,11 @@ async def _read(datasette: Datasette, request: Request, reader: Any) -> Any:
 
 
 def _context(
-    found: record.Record, asked: Asked, changes: compare.Changes | None, *, as_written: bool
+    found: record.Record, asked: Asked, changes: compare.Changes | None, mask: Mask, *, as_written: bool
 ) -> dict[str, Any]:
-    row = found.row
+    row = _masked(found.row, mask)
     shown = calls.row(row)
-    reader = conversation.Reader(as_written=as_written)
+    reader = conversation.Reader(as_written=as_written, mask=mask)
     answer = _answer(found, reader)
     return {
         "call": row,
@@ -131,20 +136,32 @@ def _context(
         "said": conversation.of_request(asked, reader, changes.first_new if changes else None),
         "changes": changes,
         "answer": answer,
-        "parameters": conversation.parameters(asked),
+        "parameters": conversation.parameters(asked, mask),
         "usage": usage.tokens(row, shown),
         "usage_raw": conversation.pretty(row["usage_raw"] or ""),
         "timing": _timing(row),
         "waterfall": [] if row["websocket"] else waterfall.steps(row),
         "profile": _profile(found),
         "headers": {"Request headers": row["request_headers"], "Response headers": row["response_headers"]},
-        "bodies": [
+        # In pieces of a stream no secret is known for one, so who must not see it sees no bytes.
+        "masked": bool(mask),
+        "bodies": []
+        if mask
+        else [
             _excerpt("request", found.request_body, row["request_bytes"]),
             _excerpt("response", found.response_body, row["response_bytes"]),
         ],
-        "messages": found.messages,
+        "messages": [] if mask else found.messages,
         "cut": found.cut,
     }
+
+
+def _masked(row: dict[str, Any], mask: Mask) -> dict[str, Any]:
+    if not mask:
+        return row
+    texts = {name: row[name] and mask.text(row[name]) for name in _TEXTS}
+    headers = {name: [(n, mask.text(value)) for n, value in row[name]] for name in _HEADERS}
+    return row | texts | headers
 
 
 def _answer(found: record.Record, reader: conversation.Reader) -> conversation.Turn:
@@ -158,6 +175,8 @@ def _answer(found: record.Record, reader: conversation.Reader) -> conversation.T
             _tools(row["server_tool_calls"]),
             reader,
         )
+    if reader.mask:  # what is only begun is not known for a secret
+        return conversation.of_answer(None, None, [], [], reader)
     answer_reader = AnswerReader(
         row["format"],
         row["operation"],

@@ -24,11 +24,12 @@ PREVIEW = 160
 
 
 def row(call: Mapping[str, Any]) -> dict[str, Any]:
-    """Display strings of one call; `id`, `state` and `started_at` (ms) are for the page's own use."""
+    """Display strings of one call; `id`, `session`, `state` and `started_at` (ms) are for the page's own use."""
     # What an ended answer lacks is unknown; one that still runs has not said it yet, and a failed one has nothing to say.
     missing = {"pending": "…", "error": "–", "blocked": "–"}.get(call["state"], units.UNKNOWN)
     return {
         "id": call["id"],
+        "session": call["session_id"] or "",
         "state": call["state"],
         "started_at": call["started_at"],
         "clock": units.clock(call["started_at"]),
@@ -44,7 +45,13 @@ def row(call: Mapping[str, Any]) -> dict[str, Any]:
         "ttft": "–" if call["ttft_ms"] is None else units.duration(call["ttft_ms"]),
         "duration": missing if call["duration_ms"] is None else units.duration(call["duration_ms"]),
         "preview": preview(call),
+        "tools": _asked_for(call),
     }
+
+
+def wordless(shown: Mapping[str, Any]) -> dict[str, Any]:
+    """A row for who must not see secrets: of the beginning of an answer nobody can tell what is one."""
+    return {**shown, "preview": shown["tools"]}
 
 
 def state_label(call: Mapping[str, Any]) -> str:
@@ -60,13 +67,12 @@ def preview(call: Mapping[str, Any]) -> str:
         text = call["error_message"] or call["error_type"]
     else:
         text = call["text"] or ""
-    line = " ".join(text.split())[:PREVIEW]
-    tools = tool_names(call["tool_calls"])
-    return (
-        f"{line} → {', '.join(tools)}"
-        if line and tools
-        else line or ("→ " + ", ".join(tools) if tools else "")
-    )
+    return f"{' '.join(text.split())[:PREVIEW]} {_asked_for(call)}".strip()
+
+
+def _asked_for(call: Mapping[str, Any]) -> str:
+    names = tool_names(call["tool_calls"])
+    return f"→ {', '.join(names)}" if names else ""
 
 
 def tool_names(raw: str | None) -> list[str]:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from datasette_plugins import record
+from datasette_plugins.mask import NOTHING_HIDDEN, Mask
 from intelligence.wire.request import Request, read_request
 
 LONGEST_TEXT = 60_000
@@ -64,7 +65,9 @@ class Changes:
         return not (self.system_changed or tools or self.parameters or self.model or self.removed)
 
 
-def with_previous(db: sqlite3.Connection, row: dict[str, Any], asked: Request) -> Changes | None:
+def with_previous(
+    db: sqlite3.Connection, row: dict[str, Any], asked: Request, mask: Mask = NOTHING_HIDDEN
+) -> Changes | None:
     """`None` if no request before it is known, or one of them has a form that is not read."""
     previous_id = _previous(db, row)
     if previous_id is None or not asked.understood:
@@ -74,7 +77,7 @@ def with_previous(db: sqlite3.Connection, row: dict[str, Any], asked: Request) -
         return None
     before, body = found
     was = read_request(before["format"], before["operation"], before["path"] or "", body)
-    return compare(previous_id, was, asked) if was.understood else None
+    return compare(previous_id, was, asked, mask) if was.understood else None
 
 
 def _previous(db: sqlite3.Connection, row: dict[str, Any]) -> str | None:
@@ -90,7 +93,7 @@ def _previous(db: sqlite3.Connection, row: dict[str, Any]) -> str | None:
     return near and str(near["id"])
 
 
-def compare(previous_id: str, was: Request, now: Request) -> Changes:
+def compare(previous_id: str, was: Request, now: Request, mask: Mask = NOTHING_HIDDEN) -> Changes:
     kept = 0
     for before, after in zip(was.messages, now.messages, strict=False):
         if before != after:
@@ -106,13 +109,13 @@ def compare(previous_id: str, was: Request, now: Request) -> Changes:
         kept=kept,
         added=len(now.messages) - kept,
         removed=len(was.messages) - kept,
-        system=_diff(system_before, system_now),
+        system=_diff(mask.text(system_before), mask.text(system_now)),
         system_changed=system_before != system_now,
         tools_added=[name for name in tools_now if name not in tools_before],
         tools_removed=[name for name in tools_before if name not in tools_now],
         tools_changed=[n for n in tools_now if n in tools_before and tools_now[n] != tools_before[n]],
         parameters=[
-            (name, _value(was.parameters, name), _value(now.parameters, name))
+            (name, _value(was.parameters, name, mask), _value(now.parameters, name, mask))
             for name in sorted(was.parameters.keys() | now.parameters.keys())
             if was.parameters.get(name) != now.parameters.get(name)
         ],
@@ -129,8 +132,8 @@ def _diff(before: str, now: str) -> list[Line]:
     return [Line(line[0], "…" if line[0] == "@" else line[1:]) for line in lines[:SHOWN_LINES]]
 
 
-def _value(parameters: dict[str, Any], name: str) -> str:
+def _value(parameters: dict[str, Any], name: str, mask: Mask) -> str:
     if name not in parameters:
         return "not set"
-    text = json.dumps(parameters[name], ensure_ascii=False, default=repr)
+    text = mask.text(json.dumps(parameters[name], ensure_ascii=False, default=repr))
     return text if len(text) <= 200 else f"{text[:200]}…"

@@ -18,6 +18,7 @@ from markupsafe import Markup
 
 from datasette_plugins import markdown, units
 from datasette_plugins.markdown import Budget
+from datasette_plugins.mask import NOTHING_HIDDEN, Mask
 from datasette_plugins.pictures import picture
 from intelligence.wire.request import Part, Request
 
@@ -66,11 +67,17 @@ class Turn:
 
 class Reader:
     """Turns parts into blocks, within the budget of one page. `as_written` leaves words as they are, `pictures` is how many
-    characters of images may be shown."""
+    characters of images may be shown, `mask` what of all text must not be."""
 
     def __init__(
-        self, *, as_written: bool = False, budget: Budget | None = None, pictures: int = 8_000_000
+        self,
+        *,
+        as_written: bool = False,
+        budget: Budget | None = None,
+        pictures: int = 8_000_000,
+        mask: Mask = NOTHING_HIDDEN,
     ) -> None:
+        self.mask = mask
         self._budget = None if as_written else budget or Budget()
         self._pictures = pictures
 
@@ -124,7 +131,10 @@ def of_request(request: Request, reader: Reader, new_from: int | None = None) ->
     turns.reverse()
     return Conversation(
         [of_part(part, reader) for part in request.system],
-        [block("tool", tool.name, _tool_text(tool.description, tool.schema)) for tool in request.tools],
+        [
+            block("tool", tool.name, reader.mask.text(_tool_text(tool.description, tool.schema)))
+            for tool in request.tools
+        ],
         turns[:-OPEN_MESSAGES],
         turns[-OPEN_MESSAGES:],
         shown,
@@ -163,12 +173,14 @@ def of_answer(
     """Tools are names and arguments; `server_tools` are those the provider ran itself."""
     blocks = []
     if reasoning:
-        blocks.append(block("thinking", "", reasoning, folded=True, html=reader.words(reasoning)))
+        shown = reader.mask.text(reasoning)
+        blocks.append(block("thinking", "", shown, folded=True, html=reader.words(shown)))
     if text:
-        blocks.append(block("text", "", text, html=reader.words(text)))
+        shown = reader.mask.text(text)
+        blocks.append(block("text", "", shown, html=reader.words(shown)))
     for kind, called in (("server_tool_call", server_tools), ("tool_call", tools)):
         for name, arguments in called:
-            shown = pretty(arguments)
+            shown = pretty(reader.mask.text(arguments))
             blocks.append(block(kind, name, shown, html=reader.json(shown)))
     return Turn("assistant", blocks)
 
@@ -177,8 +189,10 @@ def of_part(part: Part, reader: Reader) -> Block:
     data: Any = part.data
     if part.type in ("image", "audio", "file") and not part.text:
         shown = reader.picture(data) if part.type == "image" else None
-        return block(part.type, part.name or "", "" if shown else _media(data), picture=shown)
-    text = part.text or ("" if data is None else data if isinstance(data, str) else _json(data))
+        return block(part.type, part.name or "", "" if shown else _media(data, reader.mask), picture=shown)
+    text = reader.mask.text(
+        part.text or ("" if data is None else data if isinstance(data, str) else _json(data))
+    )
     if part.type in ("tool_call", "tool_result", "other"):
         text = pretty(text)
         html = reader.json(text)
@@ -213,10 +227,13 @@ def pretty(text: str) -> str:
         return text
 
 
-def parameters(request: Request) -> list[tuple[str, str]]:
+def parameters(request: Request, mask: Mask = NOTHING_HIDDEN) -> list[tuple[str, str]]:
     """Names and values, as JSON without the quotes of plain strings."""
     return [
-        (name, value if isinstance(value, str) else _short(_json(value, indent=None)))
+        (
+            name,
+            mask.text(value) if isinstance(value, str) else _short(mask.text(_json(value, indent=None))),
+        )
         for name, value in request.parameters.items()
     ]
 
@@ -226,12 +243,12 @@ def _tool_text(description: str | None, schema: Any) -> str:
     return "\n\n".join(part for part in parts if part)
 
 
-def _media(data: Any) -> str:
+def _media(data: Any, mask: Mask) -> str:
     """What can be said of an image or a file without showing it."""
     if isinstance(data, (str, bytes)):
         return units.size(len(data)) + (" of base64" if isinstance(data, str) else "")
     if isinstance(data, dict):
-        return _json({key: _short(str(value), 200) for key, value in data.items()})
+        return _json({key: _short(mask.text(str(value)), 200) for key, value in data.items()})
     return ""
 
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Literal
 from weakref import WeakKeyDictionary
 
 from datasette_plugins.feed import Feed
+from datasette_plugins.mask import Masking
 from datasette_plugins.overview.content import Contents
 from datasette_plugins.traffic import Traffic
 
@@ -26,6 +27,7 @@ class Dashboard:
     hosts: frozenset[str]  # the `Host` headers it answers to
     traffic: Traffic
     feed: Feed
+    masking: Masking
     policy_dir: Path
     auth: Literal["none", "password"] = "none"
     origins: frozenset[str] = frozenset()  # more addresses that browsers reach it at

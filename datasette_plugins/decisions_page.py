@@ -19,6 +19,7 @@ from datasette.utils.asgi import Request, Response
 
 from datasette_plugins import access, dashboard, review_queue, units
 from datasette_plugins.excerpt import Excerpts
+from datasette_plugins.mask import Mask
 from datasette_plugins.review_queue import Asked
 from intelligence.store import control, reviews
 from intelligence.store.ids import install_key
@@ -124,10 +125,10 @@ async def _page(
     here = dashboard.here(datasette)
     db = here.traffic.attached(datasette)
     seen, key = await asyncio.to_thread(_reviewed, here.data_dir)
-    masked = not access.sees_secrets(request.actor)
+    mask = await access.mask_for(datasette, request)
     page, rules = review_queue.Page(), []
     if db is not None:
-        page, rules = await db.execute_fn(lambda conn: _read(conn, asked, seen, key, masked))
+        page, rules = await db.execute_fn(lambda conn: _read(conn, asked, seen, key, mask))
     said = await asyncio.to_thread(_said, here.data_dir, [row["digest"] for row in page.rows])
     context: dict[str, Any] = {
         "asked": asked,
@@ -148,7 +149,6 @@ async def _page(
         "states": review_queue.STATES,
         "rules": rules,
         "may_review": access.may(request.actor, access.REVIEW.name),
-        "masked": masked,
         "calls_path": datasette.urls.path("/-/calls/"),
         "now_ms": time.time_ns() // 1_000_000,
         "error": error,
@@ -169,13 +169,16 @@ def _said(data_dir: Path, digests: list[str]) -> dict[str, Review]:
 
 
 def _read(
-    db: sqlite3.Connection, asked: Asked, seen: set[str], key: bytes, masked: bool
+    db: sqlite3.Connection, asked: Asked, seen: set[str], key: bytes, mask: Mask
 ) -> tuple[review_queue.Page, list[str]]:
     page = review_queue.read(db, asked, seen)
     if asked.show == "detections":
         until = time.monotonic() + EXCERPT_SECONDS
-        excerpts = Excerpts(db, key, masked)
+        excerpts = Excerpts(db, key, mask)
         for row in page.rows:
             row["late"] = time.monotonic() > until
             row["pieces"] = None if row["late"] else excerpts.of(row)
+    else:
+        for row in page.rows:
+            row["reason"] = row["reason"] and mask.text(row["reason"])
     return page, review_queue.rules(db)

@@ -1,7 +1,7 @@
 """The words around what a detector saw, from the record.
 
 Shown only if they are still what the detector saw: of a redacted request the record has what was sent, of a pruned one nothing.
-For who must not read them, secrets and private data are dots, those that stand near as well.
+For who must not read them, secrets and private data are dots: what was seen then, and what is seen now.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any
 
+from datasette_plugins.mask import Mask
 from datasette_plugins.record import SHOWN_BYTES
 from intelligence.policy.evidence import seen_digest
 from intelligence.policy.governed import KEPT_OUT
@@ -38,7 +39,7 @@ class Excerpts:
 
     db: sqlite3.Connection
     key: bytes
-    masked: bool
+    mask: Mask
     _bodies: dict[int, Any] = field(default_factory=dict)
 
     def of(self, row: Mapping[str, Any]) -> Pieces | None:
@@ -48,9 +49,10 @@ class Excerpts:
         if text is None or seen_digest(self.key, row["kind"], text[start:end]) != row["digest"]:
             return None
         hidden: list[tuple[int, int]] = []
-        if self.masked:
+        if self.mask:
+            hidden = [(edit.start, edit.end) for edit in self.mask.edits(text)]
             near = self.db.execute(NEAR, (row["request"], row["direction"], row["pointer"]))
-            hidden = [(a, b) for kind, a, b in near if kind in KEPT_OUT]
+            hidden += [(a, b) for kind, a, b in near if kind in KEPT_OUT]
         return pieces(text, start, end, hidden)
 
     def _text(self, seq: int, direction: str, pointer: str) -> str | None:

@@ -27,7 +27,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from datasette_plugins import health
+from datasette_plugins import calls, health
 from datasette_plugins.latest import WINDOW, Found, Latest
 
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ class Feed:
         self._floor = 0
         self._known: dict[int, Known] = {}  # the one that changed last comes last
         self._gone: list[tuple[int, str]] = []
-        self._encoded: dict[tuple[str, int], str] = {}
+        self._encoded: dict[tuple[str, int, bool], str] = {}
         self._changed = asyncio.Event()
         self._watched = asyncio.Event()
         self._viewers = 0
@@ -108,26 +108,31 @@ class Feed:
     def running(self) -> list[str]:
         return [k.row["id"] for k in self._known.values() if k.running]
 
-    def calls(self, seen: int) -> str:
-        """JSON: `rows` that changed after `seen`, and ids of those that are `gone`; "" if there are none."""
-        return self._once("calls", seen, self._calls)
+    def calls(self, seen: int, *, masked: bool = False) -> str:
+        """JSON: `rows` that changed after `seen`, and ids of those that are `gone`; "" if there are none. `masked`: without
+        words of answers."""
+        return self._once("calls", seen, masked, self._calls)
 
-    def progress(self, seen: int) -> str:
+    def progress(self, seen: int, *, masked: bool = False) -> str:
         """JSON: what is told of running calls by id, where it changed after `seen`; "" if nothing did."""
-        return self._once("progress", seen, self._progress)
+        return self._once("progress", seen, masked, self._progress)
 
-    def _calls(self, seen: int) -> dict[str, Any]:
+    def _calls(self, seen: int, masked: bool) -> dict[str, Any]:
         rows, gone = self.since(seen), [call_id for at, call_id in self._gone if at > seen]
+        if masked:
+            rows = [calls.wordless(row) for row in rows]
         return {"rows": rows, "gone": gone} if rows or gone else {}
 
-    def _progress(self, seen: int) -> dict[str, Any]:
-        return {k.row["id"]: k.told for k in self._known.values() if k.told_at > seen and k.running}
+    def _progress(self, seen: int, masked: bool) -> dict[str, Any]:
+        told = {k.row["id"]: k.told for k in self._known.values() if k.told_at > seen and k.running}
+        return {id_: _wordless(values) for id_, values in told.items()} if masked else told
 
-    def _once(self, name: str, seen: int, make: Callable[[int], dict[str, Any]]) -> str:
-        if (name, seen) not in self._encoded:
-            made = make(seen)
-            self._encoded[name, seen] = json.dumps(made, ensure_ascii=False) if made else ""
-        return self._encoded[name, seen]
+    def _once(self, name: str, seen: int, masked: bool, make: Callable[[int, bool], dict[str, Any]]) -> str:
+        key = (name, seen, masked)
+        if key not in self._encoded:
+            made = make(seen, masked)
+            self._encoded[key] = json.dumps(made, ensure_ascii=False) if made else ""
+        return self._encoded[key]
 
     @contextmanager
     def watching(self, *, progress: bool = False) -> Iterator[None]:
@@ -249,6 +254,10 @@ class Feed:
 
     def _in_thread[T](self, work: Callable[[], T]) -> asyncio.Future[T]:
         return asyncio.get_running_loop().run_in_executor(self._thread, work)
+
+
+def _wordless(values: dict[str, str]) -> dict[str, str]:
+    return {name: value for name, value in values.items() if name != "preview"}
 
 
 def _number(text: str) -> int:

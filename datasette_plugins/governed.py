@@ -15,6 +15,7 @@ from functools import cache
 from typing import Any
 
 from datasette_plugins.excerpt import at
+from datasette_plugins.mask import NOTHING_HIDDEN, Mask
 from intelligence.rewrite.diff import Hunk, hunks
 from intelligence.wire.json_value import decode
 
@@ -51,7 +52,7 @@ class Governed:
         return bool(self.decisions or self.detections or self.rewrites)
 
 
-def read(db: sqlite3.Connection, seq: int, sent: bytes = b"", *, masked: bool = False) -> Governed:
+def read(db: sqlite3.Connection, seq: int, sent: bytes = b"", mask: Mask = NOTHING_HIDDEN) -> Governed:
     """`sent` is the request's recorded body. Empty where nothing was, and in a record that has no such tables yet."""
 
     def rows(sql: str) -> list[dict[str, Any]]:
@@ -61,10 +62,14 @@ def read(db: sqlite3.Connection, seq: int, sent: bytes = b"", *, masked: bool = 
 
     found = Governed(rows(DECISIONS), rows(DETECTIONS), rows(REWRITES))
     text_at = _texts(sent if len(sent) <= MOST_BYTES else b"")
+    for said in found.decisions:
+        said["reason"] = said["reason"] and mask.text(said["reason"])
     for one in found.rewrites:
-        if masked and one["before"] is not None:
+        if mask and one["before"] is not None:
             one["before"], found.hidden = None, True
-        one["hunks"] = _hunks(one, text_at(one["pointer"]) if one["direction"] == "request" else None)
+        one["after"] = one["after"] and mask.text(one["after"])
+        text = text_at(one["pointer"]) if one["direction"] == "request" else None
+        one["hunks"] = _hunks(one, mask.text(text) if isinstance(text, str) else None)
     return found
 
 
@@ -74,11 +79,11 @@ def _texts(sent: bytes) -> Callable[[str], Any]:
     return lambda pointer: at(body(), pointer)
 
 
-def _hunks(row: dict[str, Any], text: Any) -> list[Hunk] | None:
+def _hunks(row: dict[str, Any], text: str | None) -> list[Hunk] | None:
     """`text` is what was sent at the pointer. None where nothing can be shown word by word."""
     before, after = row["before"], row["after"]
     if not after:
         return None
-    if isinstance(text, str) and after in text:
+    if text and after in text:
         return hunks(text.replace(after, before or "", 1), text, context=120)
     return None if before is None else hunks(before, after)

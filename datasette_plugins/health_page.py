@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING, Any
 from datasette.utils.asgi import Request, Response
 
 from datasette_plugins import certificate, dashboard
-from datasette_plugins.access import GOVERN, may, page
+from datasette_plugins.access import GOVERN, mask_for, may, page
+from datasette_plugins.mask import Mask
 from intelligence.config import Config, ConfigError, load_config
 from intelligence.config_sources import settings
 from intelligence.policy.panic import panic_of
@@ -34,7 +35,7 @@ EVENTS = (
 PASSED_THROUGH = "select at, message, data from events where kind = 'pass_through' order by id desc limit 200"
 ERRORS = """
     select id, started_at, coalesce(response_model, model) as model, provider, error_type,
-        substr(error_message, 1, 300) as error_message, status_code
+        substr(error_message, 1, 4000) as error_message, status_code
     from calls where started_at >= :since and state = 'error' order by started_at desc limit 10"""
 ERRORS_SPAN_MS = 7 * 86_400_000
 
@@ -51,7 +52,8 @@ async def health(datasette: Datasette, request: Request) -> Response:
     here = dashboard.here(datasette)
     now_ms = time.time_ns() // 1_000_000
     db = here.traffic.attached(datasette)
-    recorded = await db.execute_fn(lambda conn: _recorded(conn, now_ms)) if db else {}
+    mask = await mask_for(datasette, request)
+    recorded = await db.execute_fn(lambda conn: _recorded(conn, now_ms, mask)) if db else {}
     context = await asyncio.to_thread(_context, here.data_dir, now_ms)
     context |= {
         "errors": [],
@@ -65,7 +67,7 @@ async def health(datasette: Datasette, request: Request) -> Response:
     return Response.html(await datasette.render_template("llmitm_health.html", context, request=request))
 
 
-def _recorded(conn: sqlite3.Connection, now_ms: int) -> dict[str, Any]:
+def _recorded(conn: sqlite3.Connection, now_ms: int, mask: Mask) -> dict[str, Any]:
     hosts: dict[str, dict[str, Any]] = {}
     for event in conn.execute(PASSED_THROUGH):
         data = _object(event["data"])
@@ -83,8 +85,16 @@ def _recorded(conn: sqlite3.Connection, now_ms: int) -> dict[str, Any]:
         known["times"] += 1
     return {
         "passed_through": list(hosts.values())[:40],
-        "events": [dict(event) for event in conn.execute(EVENTS)],
-        "errors": [dict(row) for row in conn.execute(ERRORS, {"since": now_ms - ERRORS_SPAN_MS})],
+        "events": [dict(event) | {"message": mask.text(event["message"])} for event in conn.execute(EVENTS)],
+        "errors": [_error(row, mask) for row in conn.execute(ERRORS, {"since": now_ms - ERRORS_SPAN_MS})],
+    }
+
+
+def _error(row: sqlite3.Row, mask: Mask) -> dict[str, Any]:
+    return dict(row) | {
+        "error_message": mask.text(row["error_message"] or "", cut=len(row["error_message"] or "") == 4000)[
+            :300
+        ]
     }
 
 

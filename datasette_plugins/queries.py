@@ -6,9 +6,9 @@ Sums leave out what the provider did not state, so each comes with the number of
 from __future__ import annotations
 
 COLUMNS = """
-    id, started_at, user, client, provider, operation, host, path, model, response_model, stream, state, status_code,
-    finish_reason, input_tokens, output_tokens, cost_usd, ttft_ms, duration_ms, substr(text, 1, 200) as text, tool_calls,
-    error_type, substr(error_message, 1, 200) as error_message
+    id, session_id, started_at, user, client, provider, operation, host, path, model, response_model, stream, state,
+    status_code, finish_reason, input_tokens, output_tokens, cost_usd, ttft_ms, duration_ms, substr(text, 1, 200) as text,
+    tool_calls, error_type, substr(error_message, 1, 200) as error_message
 """
 
 LATEST = f"select {COLUMNS} from calls order by started_at desc, id desc limit :limit"  # noqa: S608

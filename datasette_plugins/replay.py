@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 from datasette.utils.asgi import NotFound, Request, Response
 
 from datasette_plugins import calls, dashboard, session_page
-from datasette_plugins.access import page
+from datasette_plugins.access import mask_for, page
+from datasette_plugins.mask import NOTHING_HIDDEN, Mask
 from intelligence.store import queries
 from intelligence.store.added import added
 from intelligence.wire.answer import AnswerReader
@@ -40,7 +41,7 @@ Piece = tuple[float, str, str]
 async def replay(datasette: Datasette, request: Request) -> Response:
     found, _ = await session_page.read(datasette, request, lambda db, session: None)
     turns = [turn for turn in found.turns if turn.state != "pending"][-MOST_TURNS:]
-    context = session_page.head(datasette, found, "replay") | {
+    context = await session_page.head(datasette, request, found, "replay") | {
         "timeline": {
             "turns": [
                 [
@@ -65,10 +66,11 @@ async def replay(datasette: Datasette, request: Request) -> Response:
 @page
 async def replayed_call(datasette: Datasette, request: Request) -> Response:
     session_id, call_id = request.url_vars["id"], request.url_vars["call"]
+    mask = await mask_for(datasette, request)
     db = dashboard.here(datasette).traffic.attached(datasette)
 
     def replayed(conn: sqlite3.Connection) -> dict[str, Any] | None:
-        return read(conn, session_id, call_id)
+        return read(conn, session_id, call_id, mask)
 
     found = await db.execute_fn(replayed) if db else None
     if found is None:
@@ -76,7 +78,9 @@ async def replayed_call(datasette: Datasette, request: Request) -> Response:
     return Response.json(found)
 
 
-def read(db: sqlite3.Connection, session_id: str, call_id: str) -> dict[str, Any] | None:
+def read(
+    db: sqlite3.Connection, session_id: str, call_id: str, mask: Mask = NOTHING_HIDDEN
+) -> dict[str, Any] | None:
     """What one turn is played from. `None` without such a call in the session."""
     if db.execute(IN_SESSION, {"call": call_id, "session": session_id}).fetchone() is None:
         return None
@@ -84,22 +88,22 @@ def read(db: sqlite3.Connection, session_id: str, call_id: str) -> dict[str, Any
     if row is None:
         return None
     asked = added(db, row["seq"])
-    pieces = _arrived(db, row)
+    pieces = _masked(_arrived(db, row), mask)
     return {
         "asked": [
             {
                 "role": message.role or "user",
                 "kind": part.type,
                 "name": part.name,
-                "text": part.text[:MOST_ADDED],
+                "text": mask.text(part.text)[:MOST_ADDED],
             }
             for message in asked.messages
             for part in message.parts
             if part.text or part.type != "text"
         ],
-        "pieces": pieces or _whole(row),
+        "pieces": pieces or _whole(row, mask),
         "as_it_came": bool(pieces),
-        "error": row["error_message"] or row["error_type"],
+        "error": mask.text(row["error_message"] or row["error_type"] or "") or None,
     }
 
 
@@ -124,6 +128,22 @@ def _arrived(db: sqlite3.Connection, row: dict[str, Any]) -> list[Piece]:
     reader.finish()
     heard.at(row["duration_ms"] or 0)
     return heard.pieces
+
+
+def _masked(pieces: list[Piece], mask: Mask) -> list[Piece]:
+    """A secret comes in many pieces: those of a kind are looked at as one text. The arguments of a call begin with its name."""
+    if not mask:
+        return pieces
+    texts: dict[tuple[str, int], list[int]] = {}
+    called = 0
+    for at, (_, kind, _text) in enumerate(pieces):
+        called += kind == "tool"
+        texts.setdefault((kind, called if kind == "arguments" else 0), []).append(at)
+    shown = list(pieces)
+    for places in texts.values():
+        for n, text in zip(places, mask.pieces([pieces[n][2] for n in places]), strict=True):
+            shown[n] = (*pieces[n][:2], text)
+    return shown
 
 
 class _Heard:
@@ -159,14 +179,14 @@ class _Heard:
             self.pieces.append((round(ms, 1), kind, new))
 
 
-def _whole(row: dict[str, Any]) -> list[Piece]:
+def _whole(row: dict[str, Any], mask: Mask) -> list[Piece]:
     """The stored answer, at its end."""
     at = round(row["duration_ms"] or 0, 1)
     found: list[Piece] = []
     if row["reasoning"]:
-        found.append((at, "reasoning", row["reasoning"][:MOST_CHARACTERS]))
+        found.append((at, "reasoning", mask.text(row["reasoning"])[:MOST_CHARACTERS]))
     if row["text"]:
-        found.append((at, "text", row["text"][:MOST_CHARACTERS]))
+        found.append((at, "text", mask.text(row["text"])[:MOST_CHARACTERS]))
     for name in calls.tool_names(row["tool_calls"]):
         found.append((at, "tool", name))
     return found

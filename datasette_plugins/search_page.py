@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 import time
-from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
@@ -17,8 +16,10 @@ from datasette.database import Database
 from datasette.utils.asgi import Request, Response
 
 from datasette_plugins import access, calls, dashboard, units
+from datasette_plugins.mask import Mask
 from intelligence.store import control, saved_searches
 from intelligence.store.finding import COUNTED, RANKED, Found, find
+from intelligence.store.finding_shown import find_shown
 from intelligence.store.saved_searches import SORTS, SavedSearch, SavedSearchError
 from intelligence.store.search import CLOSE, OPEN, ROLES
 from intelligence.store.search_plan import names
@@ -126,7 +127,7 @@ async def _page(
     query, sort = read(text, now_ms=now_ms, zone=units.ZONE.get()), _sort(sort)
     before = request.args.get("before") if request.method == "GET" else None
     db = here.traffic.attached(datasette)
-    found, lists, unread = await _found(db, query, access.texts_for(request.actor), sort, before)
+    found, lists, unread = await _found(db, query, await access.mask_for(datasette, request), sort, before)
     context: dict[str, Any] = {
         "text": query.text,
         "sort": sort,
@@ -157,13 +158,18 @@ async def _page(
 
 
 async def _found(
-    db: Database | None, query: Query, may_see: Iterable[str], sort: str, before: str | None
+    db: Database | None, query: Query, mask: Mask, sort: str, before: str | None
 ) -> tuple[Found, dict[str, list[str]], str]:
     if db is None:
         return Found(), {}, ""
 
     def looked_up(conn: sqlite3.Connection) -> tuple[Found, dict[str, list[str]], str]:
-        found = find(conn, query, may_see=may_see, ranked=sort == "best", before=before)
+        ranked = sort == "best"
+        if mask:
+            shown = lambda text, cut: mask.text(text, cut=cut)  # noqa: E731
+            found = find_shown(conn, query, shown, ranked=ranked, before=before)
+        else:
+            found = find(conn, query, ranked=ranked, before=before)
         unread = conn.execute(UNREAD).fetchone()[0]
         lists = {name: names(conn, name) for name in NAMES}
         return found, lists, "more than 1,000" if unread > 1000 else str(unread or "")

@@ -22,6 +22,7 @@ import datasette_plugins
 from datasette_plugins import dashboard, tables
 from datasette_plugins.feed import Feed
 from datasette_plugins.guard import loopback_hosts
+from datasette_plugins.mask import Masking
 from datasette_plugins.traffic import Traffic
 from intelligence.config import Config
 from intelligence.store import control, reviews
@@ -80,6 +81,7 @@ def build(
         hosts,
         Traffic(data_dir / "traffic.db"),
         Feed(data_dir),
+        Masking(data_dir),
         policy_dir or data_dir.parent / "policies",
         auth,
         origins,

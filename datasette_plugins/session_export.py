@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from datasette.utils.asgi import NotFound, Request
 
 from datasette_plugins import dashboard
-from datasette_plugins.access import stream
+from datasette_plugins.access import SEE_SECRETS, stream_for
 from datasette_plugins.guard import RAW_CSP, Receive, Send
 from intelligence.store import exporting, finetuning, jsonl, queries
 from intelligence.store.transcript import Transcript
@@ -35,7 +35,7 @@ type Written = Callable[[sqlite3.Connection, str], str]
 ENDINGS = {"markdown": "md", "jsonl": "jsonl", "openai": "openai.jsonl", "anthropic": "anthropic.jsonl"}
 
 
-@stream
+@stream_for(SEE_SECRETS)
 async def export(datasette: Datasette, request: Request, send: Send, receive: Receive) -> None:
     session_id, form = request.url_vars["id"], request.url_vars["form"]
     db = dashboard.here(datasette).traffic.attached(datasette)

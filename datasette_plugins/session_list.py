@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import sqlite3
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -98,8 +98,15 @@ def key_of(text: str | None) -> Key | None:
     return int(at), int(seq)
 
 
-def find(db: sqlite3.Connection, wanted: Filter, before: Key | None, seconds: float = SECONDS) -> Found:
-    """A page of sessions last seen before that one. Raises `sqlite3.Error`."""
+def find(
+    db: sqlite3.Connection,
+    wanted: Filter,
+    before: Key | None,
+    seconds: float = SECONDS,
+    shown: Callable[[dict[str, Any]], dict[str, Any]] = dict,
+) -> Found:
+    """A page of sessions last seen before that one. `shown` is what of a row may be shown: nothing is found in what else it
+    holds. Raises `sqlite3.Error`."""
     asked = wanted.set
     clauses = [_TESTS[name] for name in asked]
     sql = _BATCH + "".join(f" and {clause}" for clause in clauses) + _ORDER
@@ -115,16 +122,27 @@ def find(db: sqlite3.Connection, wanted: Filter, before: Key | None, seconds: fl
             "edge_at": edge[0] if edge else -1,
             "edge_seq": edge[1] if edge else -1,
         }
-        found = db.execute(sql, asked | values | {"most": PAGE + 1 - len(rows)}).fetchall()
-        rows += [dict(row) for row in found]
+        most = PAGE + 1 - len(rows)
+        found = [dict(row) for row in db.execute(sql, asked | values | {"most": most})]
+        rows += [row for row in map(shown, found) if _in_sight(row, wanted)]
         if len(rows) > PAGE:
             last = rows[PAGE - 1]
             return Found(rows[:PAGE], (last["last_at"], last["seq"]), stopped=False)
-        if edge is None:
+        if len(found) == most:  # some of them are not in sight, and there may be more in this batch
+            at = (found[-1]["last_at"], found[-1]["seq"])
+        elif edge is None:
             return Found(rows, None, stopped=False)
-        at = (edge[0], edge[1])
+        else:
+            at = (edge[0], edge[1])
         if time.monotonic() > until:
             return Found(rows, at, stopped=True)
+
+
+def _in_sight(row: dict[str, Any], wanted: Filter) -> bool:
+    title, places = row["title"] or "", (row["working_folder"] or "", row["repository"] or "")
+    return wanted.title.lower() in title.lower() and any(
+        wanted.folder.lower() in one.lower() for one in places
+    )
 
 
 def suggestions(db: sqlite3.Connection) -> dict[str, list[str]]:

@@ -23,8 +23,9 @@ from datasette_plugins import (
     sessions_page,
     units,
 )
-from datasette_plugins.access import page
+from datasette_plugins.access import mask_for, page, sees_secrets
 from datasette_plugins.calls import STATES
+from datasette_plugins.mask import Mask
 from datasette_plugins.session_record import Session, Turn
 from datasette_plugins.session_words import Said, Words
 
@@ -61,12 +62,13 @@ async def session(datasette: Datasette, request: Request) -> Response:
     def reader(db: sqlite3.Connection, found: Session) -> list[Said]:
         return session_words.read(db, found.turns, shown(found, wanted(request, found)))
 
+    mask = await mask_for(datasette, request)
     found, said = await read(datasette, request, reader)
     # Reading Markdown takes its time; the event loop has others to serve.
-    rows = await asyncio.to_thread(_rows, found, said)
+    rows = await asyncio.to_thread(_rows, found, said, mask)
     first, last = (said[0].turn.number, said[-1].turn.number) if said else (0, 0)
     whole = found.left_out + len(found.turns)
-    context = head(datasette, found, "conversation") | {
+    context = await head(datasette, request, found, "conversation") | {
         "rows": rows,
         "charts": session_charts.charts(found.turns),
         "wanted": wanted(request, found),
@@ -98,9 +100,10 @@ async def read(datasette: Datasette, request: Request, reader: Any) -> tuple[Ses
     return session, more
 
 
-def head(datasette: Datasette, found: Session, place: str) -> dict[str, Any]:
+async def head(datasette: Datasette, request: Request, found: Session, place: str) -> dict[str, Any]:
     """What all pages of a session begin with."""
-    row, sums = found.row, session_record.sums(found.turns)
+    mask = await mask_for(datasette, request)
+    row, sums = sessions_page.masked(found.row, mask), session_record.sums(found.turns)
     base = datasette.urls.path(f"/-/sessions/{row['id']}")
     ended = sums.ended_at or row["last_at"]
     return {
@@ -116,7 +119,8 @@ def head(datasette: Datasette, found: Session, place: str) -> dict[str, Any]:
         ],
         "sessions_path": datasette.urls.path("/-/sessions"),
         "duration": sessions_page.duration(row["started_at"], ended),
-        "started": found.started,
+        "started": [sessions_page.masked(one, mask) for one in found.started],
+        "may_export": sees_secrets(request.actor),
         "left_out": found.left_out,
         "now_ms": time.time_ns() // 1_000_000,
     }
@@ -139,7 +143,7 @@ def shown(found: Session, asked: int | None) -> list[Turn]:
     return found.turns[start : start + PAGE]
 
 
-def _rows(found: Session, said: Sequence[Said]) -> list[Row]:
+def _rows(found: Session, said: Sequence[Said], mask: Mask) -> list[Row]:
     cells = dict(zip((t.seq for t in found.turns), lanes.layout(found.turns), strict=True))
     numbers = {t.seq: t.number for t in found.turns}
     started: dict[int | None, list[dict[str, Any]]] = {}
@@ -147,7 +151,7 @@ def _rows(found: Session, said: Sequence[Said]) -> list[Row]:
         started.setdefault(sub["parent"], []).append(sub)
     wide = _width([cells[one.turn.seq] for one in said])
     rows = []
-    for one, words in zip(said, session_words.blocks(said), strict=True):
+    for one, words in zip(said, session_words.blocks(said, mask), strict=True):
         turn = one.turn
         parent = numbers.get(turn.parent) if turn.parent is not None else None
         rows.append(

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from datasette.utils.asgi import Request, Response
 
 from datasette_plugins import session_page, tool_use
-from datasette_plugins.access import page
+from datasette_plugins.access import mask_for, page
 from datasette_plugins.session_record import Session
 
 if TYPE_CHECKING:
@@ -20,16 +20,19 @@ HEADINGS = {"file": "Files", "command": "Commands", "search": "Searches", "addre
 
 @page
 async def tools(datasette: Datasette, request: Request) -> Response:
-    found, uses = await session_page.read(datasette, request, _uses)
-    context = session_page.head(datasette, found, "tools") | await asyncio.to_thread(_counted, uses)
+    mask = await mask_for(datasette, request)
+
+    def tool_uses(db: sqlite3.Connection, found: Session) -> list[tool_use.Use]:
+        return tool_use.read(db, found.turns, mask)
+
+    found, uses = await session_page.read(datasette, request, tool_uses)
+    context = await session_page.head(datasette, request, found, "tools") | await asyncio.to_thread(
+        _counted, uses
+    )
     context["unread"] = max(len(found.turns) - tool_use.MOST_TURNS, 0)
     return Response.html(
         await datasette.render_template("llmitm_session_tools.html", context, request=request)
     )
-
-
-def _uses(db: sqlite3.Connection, found: Session) -> list[tool_use.Use]:
-    return tool_use.read(db, found.turns)
 
 
 def _counted(uses: list[tool_use.Use]) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from typing import Any
 from datasette_plugins import conversation, units
 from datasette_plugins.conversation import Block, Reader
 from datasette_plugins.markdown import Budget
+from datasette_plugins.mask import NOTHING_HIDDEN, Mask
 from datasette_plugins.session_record import Turn
 from intelligence.store.added import Added, added
 from intelligence.wire.json_value import decode
@@ -161,9 +162,9 @@ def read(db: sqlite3.Connection, turns: Sequence[Turn], shown: Sequence[Turn]) -
     return said
 
 
-def blocks(said: Sequence[Said]) -> list[Words]:
+def blocks(said: Sequence[Said], mask: Mask = NOTHING_HIDDEN) -> list[Words]:
     """Of each turn what is to be shown. Takes some time: not for the event loop."""
-    reader = Reader(budget=replace(MARKDOWN), pictures=0)
+    reader = Reader(budget=replace(MARKDOWN), pictures=0, mask=mask)
     with_calls = {id(result.part) for one in said for result in one.results if result}
     page = _Page(reader)
     return [page.turn(one, with_calls) for one in said]
@@ -185,7 +186,7 @@ class _Page:
                     asked.append(self._part(part, message.role))
         found = said.answer
         error = (
-            (found.error_type, found.error_message)
+            (found.error_type, found.error_message and self._reader.mask.text(found.error_message))
             if found and (found.error_type or found.error_message)
             else None
         )
@@ -215,9 +216,10 @@ class _Page:
     def _part(self, part: Part, role: str = "") -> Block:
         most = LONGEST.get(part.type, 2_000)
         most = min(most, max(self._left, SHORTEST))
-        missing = max(len(part.text) - most, 0)
-        self._left -= min(len(part.text), most)
-        made = conversation.of_part(replace(part, text=part.text[:most]) if missing else part, self._reader)
+        text = self._reader.mask.text(part.text)  # before any of it is cut off
+        missing = max(len(text) - most, 0)
+        self._left -= min(len(text), most)
+        made = conversation.of_part(replace(part, text=text[:most]), self._reader)
         if part.type == "text" and role not in ("", "user"):
             made = replace(made, label=role)
         return replace(made, missing=made.missing + missing, folded=made.folded or part.type == "tool_result")

@@ -11,7 +11,8 @@ from urllib.parse import urlencode
 from datasette.utils.asgi import Request, Response
 
 from datasette_plugins import dashboard, session_list, units
-from datasette_plugins.access import page
+from datasette_plugins.access import mask_for, page
+from datasette_plugins.mask import Mask
 
 if TYPE_CHECKING:
     from datasette.app import Datasette
@@ -24,10 +25,13 @@ PLACE = 24
 async def sessions(datasette: Datasette, request: Request) -> Response:
     wanted = session_list.filter_of(request.args)
     before = session_list.key_of(request.args.get("before"))
+    mask = await mask_for(datasette, request)
     db = dashboard.here(datasette).traffic.attached(datasette)
 
     def read(conn: sqlite3.Connection) -> tuple[session_list.Found, dict[str, list[str]]]:
-        return session_list.find(conn, wanted, before), session_list.suggestions(conn)
+        return session_list.find(
+            conn, wanted, before, shown=lambda one: masked(one, mask)
+        ), session_list.suggestions(conn)
 
     found, suggested = await db.execute_fn(read) if db else (session_list.Found([], None, stopped=False), {})
     path = datasette.urls.path("/-/sessions")
@@ -71,6 +75,14 @@ def row(one: Mapping[str, Any]) -> dict[str, Any]:
         "last_at": one["last_at"],
         "iso": units.iso(one["last_at"]),
         "clock": units.clock(one["last_at"]),
+    }
+
+
+def masked(one: dict[str, Any], mask: Mask) -> dict[str, Any]:
+    """A row with what of its titles and folders may be shown. A title is cut off where it is long."""
+    texts = ("title", "parent_title", "working_folder", "repository")
+    return one | {
+        name: one[name] and mask.text(one[name], cut=one[name].endswith("…")) for name in texts if name in one
     }
 
 

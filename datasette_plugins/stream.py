@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 from datasette.utils.asgi import Request
 
 from datasette_plugins import dashboard
-from datasette_plugins.access import stream
+from datasette_plugins.access import SEE_CALLS, sees_secrets, stream_for
 from datasette_plugins.feed import Feed
 from datasette_plugins.guard import Receive, Send
 
@@ -46,17 +46,19 @@ class Viewer:
     cursor: str | None
     calls: bool
     progress: bool
+    masked: bool
     seen: int = 0
     followed: int = 0
 
 
-@stream
+@stream_for(SEE_CALLS)
 async def events(datasette: Datasette, request: Request, send: Send, receive: Receive) -> None:
     here = dashboard.here(datasette)
     viewer = Viewer(
         cursor=request.headers.get("last-event-id") or request.args.get("after"),
         calls=request.args.get("calls") == "1",
         progress=request.args.get("progress") == "1",
+        masked=not sees_secrets(request.actor),
     )
     await send({"type": "http.response.start", "status": 200, "headers": HEADERS})
     left = asyncio.ensure_future(_left(receive))
@@ -94,8 +96,8 @@ async def _begin(feed: Feed, viewer: Viewer, send: Send) -> None:
 
 async def _calls(feed: Feed, viewer: Viewer, send: Send) -> None:
     cursor = feed.cursor
-    news = feed.calls(viewer.seen)
-    progress = feed.progress(viewer.followed) if viewer.progress else ""
+    news = feed.calls(viewer.seen, masked=viewer.masked)
+    progress = feed.progress(viewer.followed, masked=viewer.masked) if viewer.progress else ""
     viewer.seen = viewer.followed = feed.seen(cursor)
     if news:
         await _event(send, "calls", news, cursor)

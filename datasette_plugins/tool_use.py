@@ -16,6 +16,7 @@ from statistics import median
 from typing import Any
 
 from datasette_plugins import session_words
+from datasette_plugins.mask import NOTHING_HIDDEN, Mask
 from datasette_plugins.session_record import Turn
 from datasette_plugins.session_words import Result
 from intelligence.wire.json_value import INVALID, decode, items, obj
@@ -90,13 +91,13 @@ class Thing:
     turns: list[int] = field(default_factory=list)
 
 
-def read(db: sqlite3.Connection, turns: Sequence[Turn]) -> list[Use]:
+def read(db: sqlite3.Connection, turns: Sequence[Turn], mask: Mask = NOTHING_HIDDEN) -> list[Use]:
     """The calls of tools in the last `MOST_TURNS` of these turns, in their order. Raises `sqlite3.Error`."""
     uses = []
     for said in session_words.read(db, turns, turns[-MOST_TURNS:]):
         for call, result in zip(said.answer.tool_calls if said.answer else [], said.results, strict=True):
             name = str(call.get("name") or "unknown tool")[:LONGEST]
-            things = list(things_in(str(call.get("arguments") or "")))
+            things = list(things_in(mask.text(str(call.get("arguments") or ""))))
             uses.append(Use(name, said.turn.number, things, result))
     return uses
 

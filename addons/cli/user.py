@@ -27,8 +27,10 @@ stdin = click.option(
 
 @click.group()
 def command() -> None:
-    """Say who may log in to the dashboard, where `dashboard.auth = "password"`. A viewer sees its pages; a reviewer the tables
-    and SQL too; an admin also decides who may come in. What is changed here counts at once, and is written into the audit log.
+    """Say who may log in to the dashboard, where `dashboard.auth = "password"`. A viewer sees its pages, with secrets and private
+    data replaced; a reviewer all that was recorded, the tables and SQL too, and says what detections are worth; an admin also
+    edits policy, throws the kill switch and decides who may come in. What is changed here counts at once, and is written into
+    the audit log.
 
     \b
     Example:

@@ -10,7 +10,8 @@ from urllib.parse import urlencode
 from datasette.utils.asgi import Request, Response
 
 from datasette_plugins import calls, dashboard, queries
-from datasette_plugins.access import page
+from datasette_plugins.access import mask_for, page
+from datasette_plugins.overview import top_sessions
 from datasette_plugins.overview.asked import DIMENSIONS, LINKS, Asked, asked
 from datasette_plugins.overview.breakdown import SHOWN_FIRST
 from datasette_plugins.overview.open_items import open_items
@@ -29,16 +30,20 @@ async def overview(datasette: Datasette, request: Request) -> Response:
     cursor = here.feed.cursor  # before reading: what is committed in between comes again, and replaces itself
     db = here.traffic.attached(datasette)
     content = await here.contents.of(db, wanted)
+    mask = await mask_for(datasette, request)
     context: dict[str, Any] = {
         "asked": wanted,
         "where": dict(wanted.where),
         "content": content,
+        "sessions": top_sessions.masked(content.sessions, mask),
         "items": await open_items(here, content),
         "spans": LINKS,
         "dimensions": DIMENSIONS,
         "shown_first": SHOWN_FIRST,
         "calls_path": lambda value: calls_path(wanted, value),
-        "rows": await db.execute_fn(_latest) if db else [],
+        "rows": [
+            calls.wordless(row) if mask else row for row in (await db.execute_fn(_latest) if db else [])
+        ],
         "events_path": datasette.urls.path(f"/-/live/events?{urlencode({'calls': 1, 'after': cursor})}"),
         "limit": LATEST_CALLS,
         "now_ms": time.time_ns() // 1_000_000,

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from datasette_plugins import units
+from datasette_plugins.mask import Mask
 
 SHOWN = 8
 UNTITLED = "without a title"
@@ -55,6 +56,10 @@ def sessions(
     tests = [f"and {TESTS[name] if value else UNKNOWN[name]}" for name, value in where]
     found = db.execute(SESSIONS.format(tests=" ".join(tests)), bound).fetchall()
     return [_session(row, found[0]["usd"]) for row in found]
+
+
+def masked(found: Sequence[Session], mask: Mask) -> list[Session]:
+    return [replace(one, title=mask.text(one.title, cut=one.title.endswith("…"))) for one in found]
 
 
 def _session(row: sqlite3.Row, dearest: float) -> Session:

@@ -33,7 +33,7 @@ function newer(a, b) {
 // What is known of a row: `values` are its texts by name.
 function entry(tr) {
   const cells = new Map([...tr.querySelectorAll("[data-f]")].map((el) => [el.dataset.f, el]));
-  return { tr, cells, values: Object.fromEntries([...cells].map(([name, el]) => [name, el.textContent])) };
+  return { tr, cells, whole: tr.querySelector("a.whole"), values: Object.fromEntries([...cells].map(([name, el]) => [name, el.textContent])) };
 }
 
 // `drawn(table)` is called after each change; `wanted(values, state)` says whether a call is to be seen.
@@ -76,6 +76,10 @@ export function callRows({ drawn = () => {}, wanted = () => true } = {}) {
     for (const name of Object.keys(values)) {
       const el = known.cells.get(name);
       if (el) put(el, values[name]);
+    }
+    if (values.session && known.whole.hidden) {
+      known.whole.href = body.dataset.session + encodeURIComponent(values.session);
+      known.whole.hidden = false;
     }
     known.tr.hidden = !wanted(known.values, known.tr.dataset.state);
   }

@@ -8,7 +8,7 @@ function typing(target) {
 }
 
 function step(by) {
-  const links = [...document.querySelectorAll("[data-list] a, [data-step]")].filter((a) => a.offsetParent !== null);
+  const links = [...document.querySelectorAll("[data-list] a:not(.whole), [data-step]")].filter((a) => a.offsetParent !== null);
   if (links.length === 0) return false;
   const at = links.indexOf(document.activeElement);
   const next = links[at < 0 ? (by > 0 ? 0 : links.length - 1) : Math.min(Math.max(at + by, 0), links.length - 1)];

@@ -6,8 +6,8 @@ counted, or the time is up. Then the page says how far back it looked, and `befo
 rare one over a long record may take more than one look. Where a filter leaves few calls, only those are looked at.
 
 With words or a role, what is found are texts, else calls. When ranked, the best of the newest `RANKED` matches come first: to
-weigh all the matches of a common word would take as long as there are. Only texts of the roles in `may_see` are looked at, for
-counts too: who may not read a text learns nothing of its words. Raises `sqlite3.Error`.
+weigh all the matches of a common word would take as long as there are. For those who are not shown all of a text there is
+`finding_shown`. Raises `sqlite3.Error`.
 """
 
 from __future__ import annotations
@@ -71,7 +71,6 @@ def find(
     db: sqlite3.Connection,
     query: Query,
     *,
-    may_see: Iterable[str] = ROLES,
     ranked: bool = False,
     before: str | None = None,
     limit: int = PAGE,
@@ -79,21 +78,21 @@ def find(
 ) -> Found:
     """`before` is `more` of the page before; what is no such thing begins at the newest."""
     until = time.monotonic() + seconds
-    plan = plan_of(db, query, frozenset(may_see))
+    plan = plan_of(db, query)
     if plan.nothing or plan.problems:
         return Found(problems=tuple(plan.problems))
     match = plan.values.get("match")
-    top, offset = _cursor(before)
+    top, offset = cursor_of(before)
     wanted = RANKED if ranked and match else limit + 1
-    ids, total, reached = _scan(db, plan, min(top, plan.highest), wanted, until)
+    ids, total, reached = scan(db, plan, min(top, plan.highest), wanted, until)
     whole = reached is None
     if ranked and match:
         return _ranked(db, query, plan, ids, total, whole, top, offset, limit)
     more = str(ids[limit - 1]) if len(ids) > limit else None if whole else str(reached)
     back_to = None
     if reached is not None and len(ids) <= limit:
-        back_to = _when(db, reached)
-    return Found(_shown(db, ids[:limit], plan), total, whole, more, back_to)
+        back_to = when(db, reached)
+    return Found(rows_of(db, ids[:limit], plan), total, whole, more, back_to)
 
 
 def _ranked(
@@ -114,16 +113,16 @@ def _ranked(
     # The next page weighs the same texts, whatever has come since.
     newest = top if top < 2**62 else (max(ids) + 1 if ids else 0)
     more = f"{newest}.{offset + limit}" if len(best) > offset + limit else None
-    return Found(_shown(db, page, plan), total, whole, more)
+    return Found(rows_of(db, page, plan), total, whole, more)
 
 
-def _cursor(before: str | None) -> tuple[int, int]:
+def cursor_of(before: str | None) -> tuple[int, int]:
     top, _, offset = (before or "").partition(".")
     valid = [part if part.isascii() and part.isdigit() and len(part) < 19 else "" for part in (top, offset)]
     return int(valid[0] or 2**62), min(int(valid[1] or 0), RANKED)
 
 
-def _scan(
+def scan(
     db: sqlite3.Connection, plan: Plan, top: int, wanted: int, until: float
 ) -> tuple[list[int], int, int | None]:
     """The first `wanted` ids, how many there are up to about `COUNTED`, and the id from which there may be more (None: none)."""
@@ -188,12 +187,12 @@ def _step(db: sqlite3.Connection, plan: Plan, low: int, high: int, only: str | N
     return [row[0] for row in db.execute(sql, plan.values | bound)]
 
 
-def _when(db: sqlite3.Connection, id_: int) -> int | None:
+def when(db: sqlite3.Connection, id_: int) -> int | None:
     found = db.execute(WHEN, {"seq": id_ // len(ROLES)}).fetchone()
     return None if found is None else int(found[0])
 
 
-def _shown(db: sqlite3.Connection, ids: Iterable[int], plan: Plan) -> list[dict[str, Any]]:
+def rows_of(db: sqlite3.Connection, ids: Iterable[int], plan: Plan) -> list[dict[str, Any]]:
     rows, match, ids = [], plan.values.get("match"), list(ids)
     known: dict[int, str] = {}
     if plan.step and ids:
@@ -205,10 +204,6 @@ def _shown(db: sqlite3.Connection, ids: Iterable[int], plan: Plan) -> list[dict[
         if (values := cursor.fetchone()) is None:  # deleted since it was found
             continue
         found = dict(zip([c[0] for c in cursor.description], values, strict=True))
-        if "assistant" not in plan.may_see:
-            found["text"] = found["tool_calls"] = None
-        if "user" not in plan.may_see:
-            found["session_title"] = None
         words = known.get(id_)
         if words is None and plan.source is not CALLS:
             bound = {"match": match, "id": id_} if match else {"id": id_}

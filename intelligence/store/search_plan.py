@@ -54,19 +54,18 @@ class Plan:
     lowest: int = 0
     highest: int = 2**62
     nothing: bool = False
-    may_see: frozenset[str] = frozenset(ROLES)
     step: int | None = None  # ids of the first step
     problems: list[str] = field(default_factory=list)
 
 
-def plan_of(db: sqlite3.Connection, query: Query, may_see: frozenset[str]) -> Plan:
+def plan_of(db: sqlite3.Connection, query: Query) -> Plan:
     match = query.match()
-    roles = {role for role in ROLES if role in may_see}
+    roles = set(ROLES)
     asked = query.of("role")
     for term in asked:
         roles = roles - set(term.values) if term.excluded else roles & set(term.values)
     source = FOUND if match else TEXTS if asked else CALLS
-    plan = Plan(source, {"match": match} if match else {}, may_see=may_see)
+    plan = Plan(source, {"match": match} if match else {})
     if any(term.prefix for term in query.words):
         plan.step = WIDEST  # all words that begin so are gathered anew for each step
     plan.nothing = not query.terms or not roles or bool(query.errors)

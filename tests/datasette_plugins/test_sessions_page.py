@@ -58,7 +58,7 @@ async def test_the_filter_stays_in_the_address(site: Site, db: sqlite3.Connectio
 
 async def test_a_search_that_stopped_says_so(site: Site, db: sqlite3.Connection, monkeypatch) -> None:
     monkeypatch.setattr(session_list, "BATCH", 1)
-    monkeypatch.setattr(session_list.find, "__defaults__", (-1.0,))
+    monkeypatch.setattr(session_list.find, "__defaults__", (-1.0, dict))
     talk = Talk(db)
     for n in range(3):
         talk.say([user(f"question {n}")])

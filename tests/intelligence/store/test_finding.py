@@ -159,23 +159,6 @@ def test_a_role_alone_lists_its_texts(db):
     assert page.rows[0]["snippet"] == words(59)
 
 
-def test_who_may_not_see_a_text_learns_nothing_of_it(db):
-    page = run(db, "stork", may_see={"user"})
-    assert {row["role"] for row in page.rows} == {"user"}
-    assert page.total == len(page.rows) == len(those(lambda n: n % 5 == 0 and n % 4))
-    for text in ("stork", "stork role:tool", "role:tool", "-role:user heron"):
-        nothing = run(db, text, may_see={"user"} if "role" in text else ())
-        assert (nothing.rows, nothing.total, nothing.more) == ([], 0, None), text
-
-
-def test_nor_of_the_answer_and_the_title_of_what_is_listed(db):
-    db.execute("update responses set text = 'secret' where request = 60")
-    db.execute("update sessions set title = 'asked' where seq = 60")
-    for may_see, shown in ((ROLES, ("secret", '["Bash"]', "asked")), ({"tool"}, (None, None, None))):
-        row = run(db, "since:1min", may_see=may_see).rows[0]
-        assert (row["seq"], (row["text"], row["tool_calls"], row["session_title"])) == (60, shown)
-
-
 def test_what_was_found_is_marked_and_told_of(db):
     row = run(db, "stork").rows[0]
     assert f"{OPEN}stork{CLOSE}" in row["snippet"]
