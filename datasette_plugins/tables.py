@@ -37,7 +37,7 @@ _QUESTION = re.compile(r"((?:^\S[^\n]*\n)+)\n```sql\n(.*?)^```$", re.M | re.S)
 NEWEST = {
     "calls": "started_at",
     "sessions_overview": "last_at",
-    "requests": "seq",
+    "requests": "started_at",
     "responses": "request",
     "messages": "id",
     "sessions": "last_at",

@@ -606,3 +606,13 @@ def m061_rollup_weekly(db: sqlite_utils.Database) -> None:
     db.execute("""
         create unique index rollup_weekly_key on rollup_weekly
             (week, coalesce(provider, ''), coalesce(model, ''), coalesce(client, ''), coalesce(user, ''))""")
+
+
+@migrations()
+def m062_names_newest_first(db: sqlite_utils.Database) -> None:
+    """Calls of a model, client, provider or user come newest first by when they began, as the view `calls` lists them."""
+    for column in ("model", "client", "provider", "user"):
+        db.execute(f"drop index requests_{column}")
+        db.execute(
+            f"create index requests_{column} on requests ({column}, started_at) where {column} is not null"
+        )
