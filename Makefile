@@ -9,7 +9,7 @@ PYTHON := $(shell for p in python3.14 python3.13 python3.12 python3 python \
 	&& "$$p" -c 'import sys; print(sys.executable)' && break; done)
 UV := $(or $(shell command -v uv 2>/dev/null),.uv/bin/uv)
 
-.PHONY: help setup run test lint bench bench-store fuzz eval train demo install uninstall docs clean
+.PHONY: help setup run test lint bench bench-store bench-policy fuzz eval train demo install uninstall docs clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -43,6 +43,9 @@ bench: setup ## measure against bare mitmdump: ratios, PASS or FAIL per row
 
 bench-store: setup ## measure storage and the worker's drain: PASS or FAIL per row
 	@.venv/bin/python -m tests.bench.store
+
+bench-policy: setup ## measure a save under load, a backtest, the audit: PASS or FAIL per row
+	@.venv/bin/python -m tests.bench.policy
 
 SECONDS_EACH := $(if $(filter command line environment override,$(origin SECONDS)),$(SECONDS),120)
 fuzz: $(if $(findstring .uv,$(UV)),.uv/bin/uv) ## fuzz every decoder, SECONDS=120 each; finds become test fixtures

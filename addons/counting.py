@@ -53,7 +53,7 @@ class Counting:
     async def _look(self) -> None:
         current = self.policies.in_force
         if current is not self._for:
-            counters = counters_of(current.compiled.rules, current.groups)
+            counters = counters_of(current.compiled.rules)
             if counters:
                 await asyncio.to_thread(self._fill, counters)
             self.limits.use(counters)

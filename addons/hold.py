@@ -62,7 +62,7 @@ class Hold:
         self.govern = govern
         self._open: dict[str, tuple[Call, Governed]] = {}
         self._set: InForce | None = None
-        self._concerning = Concerning((), {})
+        self._concerning = Concerning(())
 
     # --- the head of an answer -----------------------------------------------------------------------------------
 
@@ -87,7 +87,7 @@ class Hold:
         current = self.policies.in_force
         if current is not self._set:
             self._set = current
-            self._concerning = Concerning(current.compiled.of("response", later=False), current.groups)
+            self._concerning = Concerning(current.compiled.of("response", later=False))
         return self._concerning
 
     def _begin(self, flow: http.HTTPFlow, call: Call, rules: Concerning) -> None:

@@ -55,9 +55,8 @@ class Policies:
     def _first(self, detect: Detect) -> InForce:
         config = self.parts.config
         try:
-            policies = handed.checked(config.policy.dir, detect)
-            allow = (*policies.allow, *handed.allowed_by_people(config.data_dir))
-            return InForce(compile_set(policies), allow, policies.groups)
+            policies = handed.complete(handed.checked(config.policy.dir, detect), config.data_dir)
+            return InForce(compile_set(policies), tuple(policies.allow))
         except PolicyError as e:
             self._rejected(str(e))
         try:

@@ -136,7 +136,7 @@ class Resend:
                 url = url.copy_with(host=target[0], port=target[1])
         fields = [pair for pair in original.fields if pair[0].decode("latin-1").lower() not in _HOP]
         if not any(name.lower() == b"host" for name, _ in fields):
-            fields.insert(0, (b"host", request.host_header.encode() if request.host_header else b""))
+            fields.insert(0, (b"host", (request.host_header or request.host).encode()))
         sent = httpx.Request(
             request.method, url, headers=fields, content=original.body, extensions=extensions
         )

@@ -90,7 +90,7 @@ def _read(here: Dashboard, state: Counted) -> None:
     if stamp != state.stamp:
         in_force = handed.take(here.data_dir) if stamp[:2] != (0, 0) else handed.InForce()
         state.whole = False
-        state.counters = counters_of(in_force.compiled.rules, in_force.groups)
+        state.counters = counters_of(in_force.compiled.rules)
         state.spending = Spending(here.data_dir / "traffic.db")
         if state.counters:
             since = min(counter.begin(now) for counter in state.counters.values())

@@ -139,7 +139,7 @@ async def _run(here: Dashboard, job: Backtest, name: str, text: str) -> None:
 
 def _judge(here: Dashboard, job: Backtest, name: str, text: str) -> Report:
     policies = handed.checked(here.policy_dir, lazy_detector(), {name: text} if name else None)
-    policies.allow += handed.allowed_by_people(here.data_dir)
+    policies = handed.complete(policies, here.data_dir)
 
     def progress(done: int, total: int) -> None:
         job.done, job.total = done, total

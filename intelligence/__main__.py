@@ -11,10 +11,12 @@ import logging
 import signal
 import sys
 import threading
+from functools import partial
 
 from intelligence.config import ConfigError, load_config
 from intelligence.detect.lazily import lazy_detector
 from intelligence.log import configure_logging
+from intelligence.policy.feeds import Feeds, fetched
 from intelligence.policy.watch import Watch
 from intelligence.store.ids import install_key
 from intelligence.store.judging import Judge
@@ -43,13 +45,17 @@ def main(arguments: list[str] | None = None) -> int:
         return 1
     configure_logging(config.log, "worker", config.data_dir)
     stop = threading.Event()
-    watch = Watch(config.policy.dir, config.data_dir, lazy_detector)
+    feeds = Feeds(
+        config.data_dir, partial(fetched, proxy=config.proxy.upstream_proxy, ca_file=config.proxy.upstream_ca)
+    )
+    watch = Watch(config.policy.dir, config.data_dir, lazy_detector, feeds)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
     try:
         watch.look()
         if not options.drain:
             threading.Thread(target=watch.run, args=(stop,), name="policies", daemon=True).start()
+            threading.Thread(target=feeds.run, args=(stop,), name="feeds", daemon=True).start()
         Worker(
             config.data_dir,
             stop,
@@ -57,6 +63,7 @@ def main(arguments: list[str] | None = None) -> int:
             store=None if options.drain else config.store,
             prices=Prices(config.prices.models),
             judge=Judge(config.data_dir, install_key(config.data_dir)),
+            beside=(feeds.tell,),
         ).run()
     except (WorkerError, AlreadyRunning, SchemaError, OSError) as e:
         log.error("%s", e)

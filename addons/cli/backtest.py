@@ -53,7 +53,7 @@ def command(where: Path | None, since: int, limit: int | None, as_json: bool) ->
         raise click.ClickException(f"there is no record yet ({database}): llmitm demo makes one")
     try:
         folder, only = (at, None) if at.is_dir() else (at.parent, at.name)
-        policies = handed.checked(folder, lazy_detector(), only=only)
+        policies = handed.complete(handed.checked(folder, lazy_detector(), only=only), config.data_dir)
     except PolicyError as e:
         raise click.ClickException(str(e)) from None
     try:

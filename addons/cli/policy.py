@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import getpass
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,6 +16,8 @@ from addons.cli.suite import load as settings
 
 if TYPE_CHECKING:
     from intelligence.config import Config
+    from intelligence.policy.feeds import State
+    from intelligence.policy.lists import NamedList
     from intelligence.policy.load import PolicySet
 
 folder = click.argument(
@@ -73,16 +77,18 @@ def list_(as_json: bool) -> None:
       llmitm policy list --json
     """
     from intelligence.policy import handed
+    from intelligence.policy.feeds import states
     from intelligence.policy.load import load
     from intelligence.policy.panic import panic_of
     from intelligence.policy.text_file import PolicyError
 
     config = settings()
     try:
-        policies, wrong = load(config.policy.dir), handed.fault(config.data_dir)
+        policies = handed.complete(load(config.policy.dir), config.data_dir)
+        wrong = handed.fault(config.data_dir)
     except PolicyError as e:
         raise click.ClickException(str(e)) from None
-    panic = panic_of(config.data_dir)
+    panic, feeds = panic_of(config.data_dir), states(config.data_dir)
     templates = {path.stem: _enabled(config, path.stem) for path in _templates(config.policy.dir)}
     if as_json:
         rules = [
@@ -97,8 +103,16 @@ def list_(as_json: bool) -> None:
             }
             for rule in policies.rules
         ]
+        lists = {
+            name: {
+                "kind": one.spec.kind,
+                "entries": None if one.entries is None else len(one.entries),
+                "fault": feeds[name].fault if name in feeds else None,
+            }
+            for name, one in policies.lists.items()
+        }
         fault = {"version": policies.version, "fault": wrong, "panic": panic.mode if panic else None}
-        click.echo(json.dumps({"rules": rules, "templates": templates, **fault}))
+        click.echo(json.dumps({"rules": rules, "lists": lists, "templates": templates, **fault}))
         return
     if panic:
         click.secho(f"Kill switch: {panic.mode}, by {panic.by}. {panic.reason}", fg="red", err=True)
@@ -109,6 +123,8 @@ def list_(as_json: bool) -> None:
         click.echo(
             f"{rule.id:<28} {rule.action + shadow:<18} {policies.sources[rule.id]:<34} {rule.description}"
         )
+    for name, one in policies.lists.items():
+        _tell_list(name, one, feeds.get(name))
     if not policies.rules:
         click.echo(f"No rules in {config.policy.dir}.")
     off = [name for name, on in templates.items() if not on]
@@ -172,28 +188,42 @@ def panic(observe: bool, reason: str) -> None:
       llmitm policy panic --reason "a key is out"
       llmitm policy panic --observe
     """
-    from intelligence.policy.panic import raise_panic
+    from intelligence.store import kill_switch
 
-    thrown = raise_panic(settings().data_dir, "observe" if observe else "block", getpass.getuser(), reason)
-    what = "Rules only tell, from now on" if thrown.mode == "observe" else "All LLM calls are stopped"
+    with _written_down():
+        kill_switch.throw(settings().data_dir, "observe" if observe else "block", getpass.getuser(), reason)
+    what = "Rules only tell, from now on" if observe else "All LLM calls are stopped"
     click.echo(f"{what}. To end it: llmitm policy resume")
 
 
 @command.command()
-def resume() -> None:
+@click.option("--reason", default="", help="Why; kept in the audit log.")
+def resume(reason: str) -> None:
     """Release the kill switch.
 
     \b
     Example:
-      llmitm policy resume
+      llmitm policy resume --reason "the key is revoked"
     """
-    from intelligence.policy.panic import resume as release
+    from intelligence.store import kill_switch
 
-    click.echo(
-        "Calls pass again, by the rules."
-        if release(settings().data_dir)
-        else "The kill switch was not thrown."
-    )
+    thrown = True
+    with _written_down():
+        thrown = kill_switch.release(settings().data_dir, getpass.getuser(), reason)
+    click.echo("Calls pass again, by the rules." if thrown else "The kill switch was not thrown.")
+
+
+@contextmanager
+def _written_down() -> Iterator[None]:
+    """The switch is as it was asked for, even where the audit log could not be written; that is said."""
+    from intelligence.store.kill_switch import NotWrittenDown
+
+    try:
+        yield
+    except NotWrittenDown as e:
+        click.secho(f"Warning: {e}", fg="yellow", err=True)
+    except OSError as e:
+        raise click.ClickException(f"the kill switch could not be changed: {e}") from None
 
 
 @command.command()
@@ -207,6 +237,13 @@ def schema() -> None:
     from intelligence.policy import schema as made
 
     click.echo(made.text(), nl=False)
+
+
+def _tell_list(name: str, one: NamedList, state: State | None) -> None:
+    count = "not fetched yet" if one.entries is None else _count(len(one.entries), "entry", "entries")
+    click.echo(f"{name:<28} {'list of ' + one.spec.kind:<18} {one.spec.file or one.spec.url:<34} {count}")
+    if state and one.spec.url and state.fault:
+        click.secho(f"  {state.fault}", fg="red", err=True)
 
 
 def _checked(at: Path, only: str | None = None) -> PolicySet:
@@ -245,5 +282,5 @@ def _enabled(config: Config, name: str) -> bool:
         return False
 
 
-def _count(number: int, word: str) -> str:
-    return f"{number} {word}{'' if number == 1 else 's'}"
+def _count(number: int, word: str, many: str = "") -> str:
+    return f"{number:,} {word if number == 1 else many or word + 's'}"

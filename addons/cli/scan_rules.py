@@ -81,8 +81,8 @@ def _in_force(config: Config) -> InForce | None:
     from intelligence.policy.text_file import PolicyError
 
     try:
-        policies = load(config.policy.dir)
-        return InForce(compile_set(policies), tuple(policies.allow), policies.groups)
+        policies = handed.complete(load(config.policy.dir), config.data_dir)
+        return InForce(compile_set(policies), tuple(policies.allow))
     except PolicyError as e:
         click.echo(f"llmitm: the policy files cannot be used:\n{e}", err=True)
     try:

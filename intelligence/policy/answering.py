@@ -12,13 +12,13 @@ from dataclasses import dataclass
 from intelligence.policy.decide import CompiledRule
 from intelligence.policy.evidence import CallEvidence
 from intelligence.policy.facts import Facts
-from intelligence.policy.match import Groups, Held, Test, compiled
-from intelligence.policy.rule import Condition, Rule
+from intelligence.policy.match import Held, Test
+from intelligence.policy.rule import Rule
 
 ACTS = frozenset({"block", "redact", "throttle"})
 _TEXTS = frozenset({"text", "detection", "tool", "tool_definition"})
 # What takes more than a look at the request's head.
-_COSTS = dict.fromkeys(
+_COSTS: dict[str, None] = dict.fromkeys(
     ("text", "detection", "tool", "tool_definition", "loop", "limit", "all", "any", "not_")
 )
 
@@ -51,10 +51,10 @@ class Concerned:
 class Concerning:
     """The rules of a set that look at answers on their way."""
 
-    def __init__(self, rules: Sequence[CompiledRule], groups: Groups) -> None:
+    def __init__(self, rules: Sequence[CompiledRule]) -> None:
         self.rules = rules
         self.acting = any(map(acts, rules))
-        self._heads: list[tuple[CompiledRule, Test]] = [(one, _head(one.rule.when, groups)) for one in rules]
+        self._heads: list[tuple[CompiledRule, Test]] = [(one, one.part(**_COSTS)) for one in rules]
 
     def of(self, facts: Facts) -> Concerned:
         return Concerned(tuple(one for one, head in self._heads if _may(head, facts)))
@@ -62,10 +62,6 @@ class Concerning:
 
 def acts(one: CompiledRule) -> bool:
     return one.rule.mode == "enforce" and one.rule.action in ACTS
-
-
-def _head(condition: Condition, groups: Groups) -> Test:
-    return compiled(condition.model_copy(update=_COSTS), groups)
 
 
 def _may(head: Test, facts: Facts) -> bool:

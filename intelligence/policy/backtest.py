@@ -14,7 +14,7 @@ import heapq
 import sqlite3
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -160,7 +160,7 @@ class _Replay:
         self.scanner = LazyScanner(key, REMEMBERED_PARTS)
         self.allowed = allowed(policies.allow, key, lambda: datetime.fromtimestamp(self.now, UTC).date())
         self.limits = Limits(lambda: self.now)
-        self.limits.use(counters_of(self.compiled.rules, policies.groups))
+        self.limits.use(counters_of(self.compiled.rules))
         looks = frozenset[str]().union(*(one.looks_at for one in self.compiled.rules))
         tokens = any(one.rule.when.limit and one.rule.when.limit.tokens for one in self.compiled.rules)
         self.sized = bool(looks & _SIZES) or tokens
@@ -275,7 +275,7 @@ def _as_seen(rules: Sequence[CompiledRule], redacted_by: set[str]) -> Sequence[C
     if not redacted_by:
         return rules
     return [
-        CompiledRule(one.rule, _holds, one.directions, one.looks_at)
+        replace(one, test=_holds)
         if one.rule.id in redacted_by and one.rule.action == "redact" and "text" in one.looks_at
         else one
         for one in rules

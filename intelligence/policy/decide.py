@@ -9,12 +9,14 @@ fails as it says: `open` is told and passed over, `closed` blocks. `allow` and s
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from intelligence.policy.facts import Facts, Found, Standing
+from intelligence.policy.lists import Listed, compile_lists
 from intelligence.policy.load import PolicySet
-from intelligence.policy.match import Groups, Held, Test, compiled
+from intelligence.policy.match import Held, Named, Test, compiled
 from intelligence.policy.rule import Condition, Rule, parts_of
 
 log = logging.getLogger(__name__)
@@ -76,6 +78,11 @@ class CompiledRule:
     test: Test
     directions: frozenset[str]
     looks_at: frozenset[str]
+    named: Named = field(default_factory=Named)
+
+    def part(self, **changes: Any) -> Test:
+        """Its condition with some keys at the top of it changed, None for left out."""
+        return compiled(self.rule.when.model_copy(update=changes), self.named, self.rule.id)
 
     @property
     def later(self) -> bool:
@@ -97,11 +104,16 @@ class Compiled:
 
 
 def compile_set(policies: PolicySet) -> Compiled:
-    return assemble([compile_rule(rule, policies.groups) for rule in policies.rules], policies.version)
+    lists = compile_lists(policies.lists)
+    return assemble([compile_rule(rule, policies.groups, lists) for rule in policies.rules], policies.version)
 
 
-def compile_rule(rule: Rule, groups: Groups) -> CompiledRule:
-    return CompiledRule(rule, compiled(rule.when, groups, rule.id), directions(rule), _looks_at(rule.when))
+def compile_rule(
+    rule: Rule, groups: Mapping[str, Sequence[str]], lists: Mapping[str, Listed | None] | None = None
+) -> CompiledRule:
+    named = Named(groups, lists or {})
+    test = compiled(rule.when, named, rule.id)
+    return CompiledRule(rule, test, directions(rule), _looks_at(rule.when), named)
 
 
 def assemble(rules: Sequence[CompiledRule], version: str) -> Compiled:

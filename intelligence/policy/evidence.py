@@ -8,7 +8,7 @@ declares.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -18,6 +18,7 @@ from intelligence.policy.loops import going_round
 from intelligence.policy.rule import LimitMatch, LoopMatch
 from intelligence.rewrite.placeholder import placeholders
 from intelligence.store.ids import keyed_hash
+from intelligence.wire.files import files
 from intelligence.wire.json_value import INVALID, count, decode, first, obj
 from intelligence.wire.places import Place, answer_places, places, tools
 from intelligence.wire.request import Request, read_request
@@ -81,6 +82,12 @@ class CallEvidence:
     def said(self, places: list[Place]) -> None:
         """The texts, where they were read from elsewhere than the body."""
         self._places = places
+
+    def files(self) -> Iterable[bytes]:
+        """Of an answer that is judged text by text, none are known."""
+        if self.answer and (self.body is None or self.load):
+            return ()
+        return files(self.value())
 
     def request(self) -> Request:
         if self._request is None:

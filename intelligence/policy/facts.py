@@ -8,7 +8,7 @@ the direction this rule declares.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -61,6 +61,10 @@ class ToolCall:
 
 class Evidence(Protocol):
     def texts(self) -> Sequence[Place]: ...
+    def files(self) -> Iterable[bytes]:
+        """What is sent along beside texts, decoded."""
+        ...
+
     def tool_calls(self) -> Sequence[ToolCall]: ...
     def tool_definitions(self) -> Sequence[tuple[str, str]]:
         """Name and JSON pointer of each tool offered."""

@@ -8,17 +8,21 @@ allow when they look at a detection stands beside, in `data/policy/allowed.json`
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import time
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
 
+from intelligence.policy import feeds
 from intelligence.policy.decide import Compiled, CompiledRule, assemble, compile_rule
+from intelligence.policy.lists import Kind, Listed, compiling
 from intelligence.policy.load import PolicySet, load
 from intelligence.policy.rule import Allowance, Rule
 from intelligence.policy.testing import Detect, run
@@ -26,7 +30,9 @@ from intelligence.policy.text_file import PolicyError
 
 type Stamp = tuple[int, int, int, int]
 
-FOLDER, CURRENT, FAULT, ALLOWED = "policy", "current.json", "fault.json", "allowed.json"
+FOLDER, CURRENT, FAULT, ALLOWED, LISTS = "policy", "current.json", "fault.json", "allowed.json", "lists"
+# A list that no set needs any more goes after so long.
+KEEP_SECONDS = 86_400
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +41,6 @@ class InForce:
 
     compiled: Compiled = field(default_factory=Compiled)
     allow: tuple[Allowance, ...] = ()
-    groups: dict[str, list[str]] = field(default_factory=dict)
     made_at_ms: int = 0
 
 
@@ -49,8 +54,20 @@ def checked(
     return policies
 
 
+def complete(policies: PolicySet, data_dir: Path) -> PolicySet:
+    """With what stands beside the files and counts with them: what people allowed, and what feeds brought last."""
+    lists = {name: feeds.kept(data_dir, name, one) for name, one in policies.lists.items()}
+    return replace(policies, allow=[*policies.allow, *allowed_by_people(data_dir)], lists=lists)
+
+
 def hand_over(data_dir: Path, policies: PolicySet) -> None:
-    """Put a checked set where the proxy finds it, and clear the fault. Raises `OSError`."""
+    """Put a checked set where the proxy finds it, and clear the fault. What feeds brought goes with it; what people allowed has
+    a file of its own. Raises `OSError`."""
+    lists = {name: feeds.kept(data_dir, name, one) for name, one in policies.lists.items()}
+    policies = replace(policies, lists=lists)
+    for one in lists.values():
+        if one.digest and not (data_dir / FOLDER / LISTS / one.digest).exists():
+            _write(data_dir / FOLDER / LISTS / one.digest, one.text)
     _put(
         data_dir / FOLDER / CURRENT,
         {
@@ -60,11 +77,13 @@ def hand_over(data_dir: Path, policies: PolicySet) -> None:
                 rule.model_dump(mode="json", by_alias=True, exclude_defaults=True) for rule in policies.rules
             ],
             "groups": policies.groups,
+            "lists": {name: {"kind": one.spec.kind, "digest": one.digest} for name, one in lists.items()},
             "allow": [one.model_dump(mode="json", exclude_defaults=True) for one in policies.allow],
             "sources": policies.sources,
         },
     )
     (data_dir / FOLDER / FAULT).unlink(missing_ok=True)
+    _clear(data_dir / FOLDER / LISTS, {one.digest for one in lists.values()})
 
 
 def refuse(data_dir: Path, version: str, message: str) -> None:
@@ -121,15 +140,38 @@ def taken(data_dir: Path) -> Iterator[InForce | None]:
         raise PolicyError(f"{path}: cannot be read")
     try:
         groups = {str(name): list(users) for name, users in value["groups"].items()}
+        lists: dict[str, Listed | None] = {}
+        for name, one in value["lists"].items():
+            for made in _listed(data_dir, one["kind"], one["digest"]):
+                yield None
+                lists[name] = made
         rules: list[CompiledRule] = []
         for each in value["rules"]:
-            rules.append(compile_rule(Rule.model_validate(each), groups))
+            rules.append(compile_rule(Rule.model_validate(each), groups, lists))
             yield None
         allow = tuple(Allowance.model_validate(each) for each in value["allow"])
         allow += allowed_by_people(data_dir)
-        yield InForce(assemble(rules, value["version"]), allow, groups, int(value["made_at_ms"]))
-    except (ValidationError, KeyError, TypeError, AttributeError, ValueError) as e:
+        yield InForce(assemble(rules, value["version"]), allow, int(value["made_at_ms"]))
+    except (ValidationError, KeyError, TypeError, AttributeError, ValueError, OSError) as e:
         raise PolicyError(f"{path}: was not written by this version of llmitm: {e}") from None
+
+
+def _listed(data_dir: Path, kind: Kind, digest: str | None) -> Iterator[Listed | None]:
+    if digest is None:
+        yield None
+        return
+    text = (data_dir / FOLDER / LISTS / digest).read_text("utf-8")
+    if hashlib.sha256(text.encode()).hexdigest() != digest:
+        raise ValueError(f"the list {digest} is damaged")
+    yield from compiling(kind, text.splitlines())
+
+
+def _clear(folder: Path, used: set[str | None]) -> None:
+    """A proxy may still be about to read a list of the set before."""
+    for path in folder.glob("*"):
+        with suppress(OSError):
+            if path.name not in used and path.stat().st_mtime < time.time() - KEEP_SECONDS:
+                path.unlink()
 
 
 def take(data_dir: Path) -> InForce:
@@ -138,11 +180,15 @@ def take(data_dir: Path) -> InForce:
 
 
 def _put(path: Path, value: dict[str, Any]) -> None:
+    _write(path, json.dumps(value, ensure_ascii=False))
+
+
+def _write(path: Path, text: str) -> None:
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     draft = path.with_name(f".{path.name}.{os.getpid()}")
     fd = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
     with os.fdopen(fd, "w", encoding="utf-8") as file:
-        json.dump(value, file, ensure_ascii=False)
+        file.write(text)
     draft.rename(path)
 
 

@@ -95,7 +95,9 @@ class Holding:
         self._screen = screen
         self._reader = DeltaReader()
         self._channels: dict[deltas.Channel, Channel] = {}
+        self._coming: deque[Frame] = deque()
         self._queue: deque[_Waiting] = deque()
+        self._out: list[bytes] = []
         self._waiting = 0
         self._lost = False
         self.stopped = False
@@ -112,38 +114,48 @@ class Holding:
                 self._end_all()
             except Stop:
                 self.stopped = True
-            out += self._released()
-        return out
+            self._release()
+        return out + self._left()
 
     def abandon(self) -> bytes:
-        """All that is held, as it came: for one who gives up screening."""
-        held = b"".join(one.frame.raw for one in self._queue)
+        """All that is here, as it came, but for what was to leave: for one who gives up screening, whatever raised and where."""
+        frames = [*(one.frame for one in self._queue), *self._coming]
         self._queue.clear()
-        return held + self._frames.rest()
+        self._coming.clear()
+        return self._left() + b"".join(frame.raw for frame in frames) + self._frames.rest()
 
     def _through(self, frames: list[Frame]) -> bytes:
-        out = []
-        for frame in frames:
-            if self.stopped:
-                break
+        self._coming.extend(frames)
+        while self._coming and not self.stopped:
             try:
                 if self._frames.lost and not self._lost:
                     self._lost = True
                     self._screen.unseen("an event is too long")
-                self._take(frame)
+                self._take(self._coming.popleft())
             except Stop:
                 self.stopped = True
-            out.append(self._released())
-        return b"".join(out)
+            self._release()
+        return self._left()
+
+    def _left(self) -> bytes:
+        out = b"".join(self._out)
+        self._out.clear()
+        self.begun = self.begun or bool(out)
+        return out
 
     def _take(self, frame: Frame) -> None:
         one = _Waiting(frame)
+        self._queue.append(one)
+        self._waiting += len(frame.raw)
         over = frame.data[:6] == b"[DONE]"
-        told = None
-        if frame.data[:1] in (b"{", b"["):
-            value = decode(frame.data)
-            told = self._reader.read(frame.name, value) if value is not INVALID else None
         try:
+            told = None
+            if frame.data[:1] in (b"{", b"["):
+                value = decode(frame.data)
+                if value is not INVALID:
+                    told = self._reader.read(frame.name, value)
+                elif not over:
+                    self._screen.unseen("an event cannot be read")
             self._look(one, told, over)
         except Stop:
             if self._queue and self._queue[-1] is one:
@@ -159,8 +171,6 @@ class Holding:
             start = channel.length
             channel.text += piece.text
             one.pieces.append((channel, start, channel.length, piece.pointer))
-        self._queue.append(one)
-        self._waiting += len(one.frame.raw)
         for _, channel in pieces:
             self._screen.more(channel)
         if told:
@@ -189,21 +199,17 @@ class Holding:
         for channel in channels:
             self._screen.end(channel)
 
-    def _released(self) -> bytes:
-        out = []
+    def _release(self) -> None:
         queue = self._queue
         while queue and all(end <= channel.settled for channel, _, end, _ in queue[0].pieces):
-            one = queue.popleft()
-            self._waiting -= len(one.frame.raw)
             try:
-                out.append(self._written(one))
+                self._out.append(self._written(queue[0]))
             except Stop:
                 self.stopped = True
                 break
+            self._waiting -= len(queue.popleft().frame.raw)
         if self.stopped:
             queue.clear()
-        self.begun = self.begun or bool(out)
-        return b"".join(out)
 
     def _written(self, one: _Waiting) -> bytes:
         edits = list(one.edits)

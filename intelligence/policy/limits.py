@@ -18,7 +18,7 @@ from datetime import UTC, datetime
 
 from intelligence.policy.decide import CompiledRule
 from intelligence.policy.facts import Facts, Standing
-from intelligence.policy.match import Held, Test, compiled
+from intelligence.policy.match import Held, Test
 from intelligence.policy.rule import LimitMatch, Rule
 
 GRAIN_SECONDS = {"minute": 1, "hour": 60, "day": 3600, "month": 3600}
@@ -243,10 +243,10 @@ class Limits:
         self.counters = counters
 
 
-def counters_of(rules: Iterable[CompiledRule], groups: dict[str, list[str]]) -> dict[str, Counter]:
+def counters_of(rules: Iterable[CompiledRule]) -> dict[str, Counter]:
     """Empty counters of the rules that have a limit, by rule."""
     return {
-        rule.id: Counter(rule, limit, compiled(rule.when.model_copy(update={"limit": None}), groups, rule.id))
-        for rule in (one.rule for one in rules)
-        if (limit := rule.when.limit) is not None
+        one.rule.id: Counter(one.rule, limit, one.part(limit=None))
+        for one in rules
+        if (limit := one.rule.when.limit) is not None
     }

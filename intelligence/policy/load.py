@@ -16,7 +16,8 @@ from typing import Any, get_args
 from pydantic import BaseModel, ValidationError
 
 from intelligence.policy import text_file
-from intelligence.policy.rule import Allowance, PolicyFile, Rule
+from intelligence.policy.lists import MAX_BYTES, BadList, NamedList, parse
+from intelligence.policy.rule import Allowance, List, PolicyFile, Rule, parts_of
 from intelligence.policy.text_file import At, PolicyError, Written
 
 MAX_FILES = 200
@@ -31,15 +32,17 @@ class PolicySet:
 
     rules: list[Rule] = field(default_factory=list)
     groups: dict[str, list[str]] = field(default_factory=dict)
+    lists: dict[str, NamedList] = field(default_factory=dict)
     allow: list[Allowance] = field(default_factory=list)
     sources: dict[str, str] = field(default_factory=dict)
     texts: dict[str, str] = field(default_factory=dict)
 
     @property
     def version(self) -> str:
-        """16 hex digits of the files' text: the same files, the same version."""
+        """16 hex digits of the files' text, and of what is in lists: the same files, the same version."""
         digest = hashlib.sha256()
-        for name, text in sorted(self.texts.items()):
+        texts = self.texts | {f"list {name}": one.digest or "" for name, one in self.lists.items()}
+        for name, text in sorted(texts.items()):
             digest.update(f"{len(name)}:{name}{len(text)}:".encode())
             digest.update(text.encode("utf-8", "surrogatepass"))
         return digest.hexdigest()[:16]
@@ -65,6 +68,7 @@ def load(folder: Path, instead: dict[str, str] | None = None, only: str | None =
     loading = _Loading(folder, instead)
     for name in sorted(names):
         loading.take(folder / name, None)
+    loading.look_up()
     if loading.faults:
         more = len(loading.faults) - MAX_TOLD
         tail = [f"and {more} more"] if more > 0 else []
@@ -108,12 +112,66 @@ class _Loading:
                 self.take(target, at)
         self._add(file, written, name)
 
+    def _list(self, name: str, spec: List, at: str, beside: Path) -> None:
+        if name in self.found.lists:
+            self.faults.append(f"{at}: list {name}: this name is taken; names of lists are unique")
+            return
+        self.found.lists[name] = NamedList(spec, None)
+        if spec.file is None:
+            return
+        path = (beside.parent / spec.file).resolve()
+        if not path.is_relative_to(self.folder):
+            self.faults.append(f"{at}: list {name}: {spec.file!r} is outside {self.folder}")
+            return
+        try:
+            with path.open("rb") as file:
+                data = file.read(MAX_BYTES + 1)
+            if spec.sha256 and spec.sha256.lower() != (digest := hashlib.sha256(data).hexdigest()):
+                self.faults.append(
+                    f"{at}: list {name}: {spec.file} has the SHA-256 {digest}, not {spec.sha256}"
+                )
+            self.found.lists[name] = NamedList(spec, parse(data, spec.kind))
+        except OSError as e:
+            self.faults.append(f"{at}: list {name}: {spec.file} cannot be read: {e.strerror or e}")
+        except BadList as e:
+            self.faults.append(f"{self._name(path)}:{e.line}: list {name}: {e}")
+
+    def look_up(self) -> None:
+        """That each list which a rule names is there, and of a kind that fits."""
+        for rule in self.found.rules:
+            for part in parts_of(rule.when):
+                for key, names, kinds in (
+                    ("host_in", part.host_in or [], ("hosts",)),
+                    ("text.in_list", part.text.in_list if part.text else [], ("patterns", "hashes")),
+                ):
+                    for name in names:
+                        if why := self._unfit(rule, name, kinds):
+                            at = self.found.sources[rule.id]
+                            self.faults.append(f"{at}: rule {rule.id}: when.{key}: {why}")
+
+    def _unfit(self, rule: Rule, name: str, kinds: tuple[str, ...]) -> str | None:
+        if (one := self.found.lists.get(name)) is None:
+            near = difflib.get_close_matches(name, self.found.lists, n=1, cutoff=0.5)
+            known = (
+                f"did you mean {near[0]}?"
+                if near
+                else f"there are: {', '.join(sorted(self.found.lists)) or 'none'}"
+            )
+            return f"there is no list {name!r}; {known}"
+        if one.spec.kind not in kinds:
+            return f"{name} is a list of {one.spec.kind}; what goes here are {' or '.join(kinds)}"
+        if one.spec.kind == "hashes" and rule.action == "redact":
+            return f"{name} has hashes of files too, which cannot be redacted; block instead"
+        return None
+
     def _name(self, path: Path) -> str:
         return path.relative_to(self.folder).as_posix() if path.is_relative_to(self.folder) else str(path)
 
     def _add(self, file: PolicyFile, written: Written, name: str) -> None:
         for group, users in file.groups.items():
             self.found.groups.setdefault(group, []).extend(users)
+        for list_, spec in file.lists.items():
+            self._list(list_, spec, f"{name}:{written.line(('lists', list_))}", self.folder / name)
         self.found.allow += file.allow
         for index, rule in enumerate(file.rules):
             source = f"{name}:{written.line(('rules', index))}"

@@ -1,6 +1,6 @@
 """Conditions compiled to functions, so that judging a call costs little more than what it looks at.
 
-`compiled(condition, groups)` gives a `Test`: called with the facts and a list, it says whether the condition holds and adds to
+`compiled(condition, named)` gives a `Test`: called with the facts and a list, it says whether the condition holds and adds to
 the list what it was that held (detections, matched texts, limits). Tests are made once, when a set is loaded; globs and
 patterns match in linear time. What stands under `not`, and what a failed alternative saw, is not added.
 """
@@ -10,7 +10,7 @@ from __future__ import annotations
 import ipaddress
 import math
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import lru_cache
@@ -21,13 +21,29 @@ import re2
 
 from intelligence.policy.amount import comparison
 from intelligence.policy.facts import Facts, Found, Standing
+from intelligence.policy.lists import Listed, NotFetched
 from intelligence.policy.rule import Condition, DetectionMatch, TextMatch, TimeMatch, ToolMatch
 
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 # Of one pattern in one text, so many matches are told.
 MAX_FOUND = 1000
 
-type Groups = dict[str, list[str]]
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """What rules call by name: groups of users, and lists; None for a list whose feed was not read yet."""
+
+    groups: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    lists: Mapping[str, Listed | None] = field(default_factory=dict)
+
+    def listed(self, names: Sequence[str]) -> list[Listed]:
+        """Raises `NotFetched`."""
+        found = []
+        for name in names:
+            if (one := self.lists.get(name)) is None:
+                raise NotFetched(f"the list {name} was not fetched yet")
+            found.append(one)
+        return found
 
 
 @dataclass(slots=True)
@@ -53,7 +69,7 @@ class Nonsense(Exception):
     """A detector gave what cannot be."""
 
 
-def compiled(condition: Condition, groups: Groups, rule: str = "") -> Test:
+def compiled(condition: Condition, named: Named, rule: str = "") -> Test:
     """Cheap tests first: one that fails spares the texts. Raises nothing that the models have not refused already."""
     tests: list[Test] = []
     for name in ("provider", "host", "model", "operation", "user", "client", "session", "credential"):
@@ -67,17 +83,19 @@ def compiled(condition: Condition, groups: Groups, rule: str = "") -> Test:
         if (text := getattr(condition, name)) is not None:
             tests.append(_compared(name, text))
     if condition.group is not None:
-        users = [glob for group in condition.group for glob in groups.get(group, [])]
+        users = [glob for group in condition.group for glob in named.groups.get(group, [])]
         tests.append(_named("user", users))
+    if condition.host_in is not None:
+        tests.append(_host_in(condition.host_in, named))
     if condition.client_address is not None:
         tests.append(_address(condition.client_address))
     if condition.time is not None:
         tests.append(_time(condition.time))
     if condition.not_ is not None:
-        tests.append(_not(compiled(condition.not_, groups, rule)))
+        tests.append(_not(compiled(condition.not_, named, rule)))
     for group_of, combine in ((condition.all, _all), (condition.any, _any)):
         if group_of is not None:
-            tests.append(combine([compiled(part, groups, rule) for part in group_of]))
+            tests.append(combine([compiled(part, named, rule) for part in group_of]))
     if condition.max_tokens is not None:
         asks = comparison(condition.max_tokens).holds
         tests.append(lambda facts, held: asks(facts.evidence.max_tokens()))
@@ -86,7 +104,7 @@ def compiled(condition: Condition, groups: Groups, rule: str = "") -> Test:
     if condition.tool is not None:
         tests.append(_tool(condition.tool))
     if condition.text is not None:
-        tests.append(_text(condition.text))
+        tests.append(_text(condition.text, named))
     if condition.detection is not None:
         tests.append(_detection(condition.detection))
     if (loop := condition.loop) is not None:
@@ -153,6 +171,10 @@ def _named(name: str, patterns: list[str]) -> Test:
     return lambda facts, held: matches(getattr(facts, name))
 
 
+def _host_in(names: list[str], named: Named) -> Test:
+    return lambda facts, held: any(one.host(facts.host) for one in named.listed(names))
+
+
 def _address(networks: list[str]) -> Test:
     nets = [ipaddress.ip_network(network, strict=False) for network in networks]
 
@@ -209,27 +231,42 @@ def _tool(match: ToolMatch) -> Test:
     return test
 
 
-def _text(match: TextMatch) -> Test:
+def _text(match: TextMatch, named: Named) -> Test:
     patterns = [re2.compile(pattern) for pattern in match.matches]
     roles, sources = frozenset(match.role), frozenset(match.source)
 
     def test(facts: Facts, held: Held) -> bool:
+        lists = named.listed(match.in_list)
         any_found = False
         for place in facts.evidence.texts():
             if (roles and place.role not in roles) or (sources and place.source not in sources):
                 continue
-            if not patterns:
+            if not (patterns or lists):
                 return True
-            spans = [
-                m.span()
-                for p in patterns
-                for m, _ in zip(p.finditer(place.text), range(MAX_FOUND), strict=False)
-            ]
-            held.found += [Found(place, a, b, "text", "pattern", 1.0) for a, b in spans if b > a]
-            any_found = any_found or bool(spans)
+            matched = [_all_of(p, place.text) for p in patterns]
+            listed = [found for one in lists for found in _listed(one, place.text)]
+            if (patterns and not any(matched)) or (lists and not listed):
+                continue
+            any_found = True
+            found = [(a, b, "pattern") for spans in matched for a, b in spans] + listed
+            held.found += [Found(place, a, b, "text", type_, 1.0) for a, b, type_ in found if b > a]
+        if not patterns and any(one.kind == "hashes" for one in lists):
+            sent = any(one.has(data) for data in facts.evidence.files() for one in lists)
+            held.words += ["a listed file"] if sent else []
+            any_found = any_found or sent
         return any_found
 
     return test
+
+
+def _all_of(pattern: Any, text: str) -> list[tuple[int, int]]:
+    return [m.span() for m, _ in zip(pattern.finditer(text), range(MAX_FOUND), strict=False)]
+
+
+def _listed(one: Listed, text: str) -> list[tuple[int, int, str]]:
+    if one.kind == "hashes":
+        return [(0, len(text), "hash")] if one.has(text.encode("utf-8", "surrogatepass")) else []
+    return [(a, b, "pattern") for (a, b), _ in zip(one.spans(text), range(MAX_FOUND), strict=False)]
 
 
 def _detection(match: DetectionMatch) -> Test:

@@ -8,6 +8,7 @@ list; patterns are RE2 regular expressions, which match in linear time. Numbers 
 from __future__ import annotations
 
 import ipaddress
+import re
 from collections.abc import Iterator
 from datetime import date, time
 from typing import Annotated, Any, Literal
@@ -44,7 +45,8 @@ def _compared(value: Any) -> str:
     return str(value)
 
 
-def _pattern(text: str) -> str:
+def pattern(text: str) -> str:
+    """The pattern itself. Raises `ValueError`."""
     if len(text) > MAX_PATTERN:
         raise ValueError(f"is a pattern of more than {MAX_PATTERN} characters")
     options = re2.Options()
@@ -58,7 +60,7 @@ def _pattern(text: str) -> str:
 
 
 Names = Annotated[list[str], BeforeValidator(_listed)]
-Patterns = Annotated[list[Annotated[str, BeforeValidator(_pattern)]], BeforeValidator(_listed)]
+Patterns = Annotated[list[Annotated[str, BeforeValidator(pattern)]], BeforeValidator(_listed)]
 Compared = Annotated[str, BeforeValidator(_compared)]
 Amount = Annotated[float, BeforeValidator(_amount), Field(ge=0)]
 
@@ -80,6 +82,11 @@ class TextMatch(Part):
     role: Annotated[list[Role], BeforeValidator(_listed)] = Field([], description="Whose text it is.")
     source: Annotated[list[Source], BeforeValidator(_listed)] = Field([], description="Where it came from.")
     matches: Patterns = Field([], description="Patterns searched for in it.")
+    in_list: Names = Field(
+        [],
+        description="Names of `lists`: one of patterns matches it, or one of hashes has its SHA-256, or that of a file "
+        "sent along, whoever sends it.",
+    )
 
 
 class DetectionMatch(Part):
@@ -162,6 +169,7 @@ class Condition(Part):
     )
     provider: Names | None = Field(None, description="Globs over the provider, e.g. `openai`.")
     host: Names | None = Field(None, description="Globs over the host.")
+    host_in: Names | None = Field(None, description="Names of `lists` of hosts: the host is in one of them.")
     model: Names | None = Field(None, description="Globs over the model asked for.")
     operation: Names | None = Field(None, description="Globs over the operation, e.g. `chat`, `embeddings`.")
     user: Names | None = Field(None, description="Globs over the user's name.")
@@ -299,11 +307,36 @@ class Allowance(Part):
         return self
 
 
+class List(Part):
+    """A list that rules look things up in, an entry a line. Exactly one of `file`, `url`."""
+
+    kind: Literal["hosts", "patterns", "hashes"] = Field(
+        description="`hosts`: globs over hosts; `patterns`: over texts; `hashes`: SHA-256, in hex, of texts or files."
+    )
+    file: str | None = Field(None, description="In the folder of policies; relative to this file.")
+    url: str | None = Field(None, description="A feed, `https://` alone, fetched by the worker.")
+    sha256: Annotated[str, Field(pattern=r"^[0-9a-fA-F]{64}$")] | None = Field(
+        None, description="Of the list as it is to come, in hex; no other is taken."
+    )
+    every: Annotated[Amount, Field(ge=60)] = Field(
+        3600.0, description="How often a feed is fetched, e.g. `30min`, `6h`; at most once a minute."
+    )
+
+    @model_validator(mode="after")
+    def _one_place(self) -> List:
+        if (self.file is None) == (self.url is None):
+            raise ValueError("give either file or url")
+        if self.url is not None and not re.fullmatch(r"https://[^\s/]+/\S*", self.url):
+            raise ValueError("url must be of the form https://host/path")
+        return self
+
+
 class PolicyFile(Part):
     """One file in `policies/`."""
 
     description: str = Field("", description="What the file is for.")
     include: Names = Field([], description="More files, relative to this one, e.g. `templates/budgets.yaml`.")
     groups: dict[str, Names] = Field({}, description="Groups of users: name, and globs over users.")
+    lists: dict[str, List] = Field({}, description="Lists that rules look things up in, by their names.")
     allow: list[Allowance] = Field([], description="What detectors may see without anybody minding.")
     rules: list[Rule] = Field([], description="The rules.")

@@ -13,6 +13,7 @@ from typing import Any
 
 from intelligence.policy.decide import CompiledRule, compile_rule, decide
 from intelligence.policy.facts import Facts, Found, Standing, ToolCall
+from intelligence.policy.lists import compile_list, compile_lists
 from intelligence.policy.load import PolicySet
 from intelligence.policy.rule import Example, LimitMatch, LoopMatch, Rule
 
@@ -24,7 +25,20 @@ FIELDS = (
     "stream", "body_bytes", "prompt_tokens", "concurrent",
 )  # fmt: skip
 KEYS = frozenset(
-    {*FIELDS, "at", "messages", "answer", "tool_calls", "tools", "max_tokens", "detections", "used", "loop"}
+    {
+        *FIELDS,
+        "at",
+        "messages",
+        "answer",
+        "tool_calls",
+        "tools",
+        "max_tokens",
+        "detections",
+        "used",
+        "loop",
+        "files",
+        "listed",
+    }
 )
 _SOURCES = {"system": "system", "developer": "system", "tool": "tool_result", "assistant": "assistant"}
 
@@ -104,6 +118,9 @@ class Stated:
             for one in self.detect(text.text, text.source, kinds)
         ]
 
+    def files(self) -> Sequence[bytes]:
+        return [str(text).encode() for text in self.given.get("files", [])]
+
     def limit(self, rule: str, limit: LimitMatch) -> Standing:
         most = next(v for v in (limit.requests, limit.tokens, limit.cost_usd) if v is not None)
         used = float(self.given.get("used", 0))
@@ -118,20 +135,22 @@ class Stated:
 def run(policies: PolicySet, detect: Detect) -> list[Failure]:
     """All examples of all rules, each rule alone."""
     failures = []
+    lists = compile_lists(policies.lists)
     for rule in policies.rules:
-        one = compile_rule(rule, policies.groups)
+        one = compile_rule(rule, policies.groups, lists)
         for index, example in enumerate(rule.tests):
-            if message := _outcome(one, example, detect):
+            if message := _outcome(one, example, detect, policies):
                 name = example.name or f"number {index + 1}"
                 failures.append(Failure(rule.id, policies.sources.get(rule.id, ""), name, message))
     return failures
 
 
-def _outcome(one: CompiledRule, example: Example, detect: Detect) -> str | None:
+def _outcome(one: CompiledRule, example: Example, detect: Detect, policies: PolicySet) -> str | None:
     """What is wrong with an example; None when it comes out as expected."""
     if unknown := sorted(set(example.given) - KEYS):
         return f"unknown key {', '.join(unknown)} in given; known are {', '.join(sorted(KEYS))}"
     try:
+        one = _listing(one, example.given.get("listed"), policies)
         facts = _facts(one.rule, example.given, detect)
     except (TypeError, ValueError, KeyError, AttributeError) as e:
         return f"given cannot be understood: {e}"
@@ -140,6 +159,17 @@ def _outcome(one: CompiledRule, example: Example, detect: Detect) -> str | None:
     if decisions and decisions[0].failed:
         return f"the rule could not be judged: {decisions[0].failed}"
     return None if got == example.expect else f"expected {example.expect}, got {got}"
+
+
+def _listing(one: CompiledRule, listed: dict[str, list[str]] | None, policies: PolicySet) -> CompiledRule:
+    """The rule with what the example says is in its lists."""
+    if not listed:
+        return one
+    stated = {
+        name: compile_list(policies.lists[name].spec.kind, [str(entry) for entry in entries])
+        for name, entries in listed.items()
+    }
+    return compile_rule(one.rule, one.named.groups, {**one.named.lists, **stated})
 
 
 def _facts(rule: Rule, given: dict[str, Any], detect: Detect) -> Facts:

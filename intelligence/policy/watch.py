@@ -8,9 +8,11 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable
+from itertools import islice
 from pathlib import Path
 
 from intelligence.policy import handed
+from intelligence.policy.feeds import FOLDER, Feeds
 from intelligence.policy.testing import Detect
 from intelligence.policy.text_file import PolicyError
 
@@ -20,14 +22,12 @@ LOOK_SECONDS = 0.25
 MAX_FILES = 1000
 
 type Stamp = tuple[tuple[str, int, int], ...]
-type Told = Callable[[str, str], None]
-"""Kind and message of an event: `policy_in_force`, `policy_rejected`."""
 
 
-def stamp(folder: Path) -> Stamp:
-    """Changes when a file in the folder does, templates included."""
+def stamp(*folders: Path) -> Stamp:
+    """Changes when a file in one of the folders does: templates and lists included."""
     found = []
-    for path in sorted(folder.rglob("*.y*ml"))[:MAX_FILES]:
+    for path in sorted(path for folder in folders for path in islice(folder.rglob("*"), MAX_FILES)):
         try:
             stat = path.stat()
         except OSError:
@@ -37,16 +37,19 @@ def stamp(folder: Path) -> Stamp:
 
 
 class Watch:
-    def __init__(self, folder: Path, data_dir: Path, detect: Callable[[], Detect]) -> None:
-        """`detect` makes the detectors when they are first needed."""
+    def __init__(
+        self, folder: Path, data_dir: Path, detect: Callable[[], Detect], feeds: Feeds | None = None
+    ) -> None:
+        """`detect` makes the detectors when they are first needed; `feeds` are told which ones the files name."""
         self._folder = folder
         self._data_dir = data_dir
         self._detect = detect
+        self._feeds = feeds
         self._seen: Stamp | None = None
 
     def look(self) -> bool:
         """Whether something was handed over. Raises `OSError` when it cannot be written."""
-        now = stamp(self._folder)
+        now = stamp(self._folder, self._data_dir / FOLDER)
         if now == self._seen:
             return False
         self._seen = now
@@ -56,6 +59,8 @@ class Watch:
             log.error("the policy in force stays, as the changed files cannot be used:\n%s", e)
             handed.refuse(self._data_dir, "", str(e))
             return False
+        if self._feeds:
+            self._feeds.want(policies.lists)
         handed.hand_over(self._data_dir, policies)
         if policies.rules:
             log.info("policy handed over: %d rules, version %s", len(policies.rules), policies.version)

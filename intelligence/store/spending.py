@@ -37,6 +37,9 @@ class Gone:
     def texts(self) -> Sequence[Any]:
         return self._gone()  # type: ignore[no-any-return]
 
+    def files(self) -> Sequence[bytes]:
+        return self._gone()  # type: ignore[no-any-return]
+
     def tool_calls(self) -> Sequence[ToolCall]:
         return self._gone()  # type: ignore[no-any-return]
 

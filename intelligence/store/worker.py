@@ -14,7 +14,7 @@ import os
 import sqlite3
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
 
@@ -42,6 +42,10 @@ RUSH_READS = 10
 QUIET_SECONDS = 2.0
 STOP_SECONDS = 5.0
 GIVE_UP_SECONDS = 30.0
+
+
+type Beside = Callable[[sqlite3.Connection], None]
+"""Called between two steps, once a second, outside of any transaction. Raises `sqlite3.Error`."""
 
 
 class WorkerError(Exception):
@@ -77,15 +81,17 @@ class Worker:
         store: Store | None = None,
         prices: Prices | None = None,
         judge: Judge | None = None,
+        beside: Sequence[Beside] = (),
     ) -> None:
         """`drain`: end when everything that proxies have written is stored. `store`: also do what `keeping` does. `judge`: ask
-        the rules of policy that only tell."""
+        the rules of policy that only tell. `beside`: what threads of this process have to write."""
         self._data_dir = data_dir
         self._stop = stop
         self._drain_only = drain
         self._store = store
         self._prices = prices or Prices()
         self._judge = judge
+        self._beside = beside
         self._read_at = float("-inf")
         self._keeping: Keeping | None = None
         self._stop_by: float | None = None
@@ -143,6 +149,8 @@ class Worker:
                 status.update(lag_bytes=lag_bytes, stored=self._stored + drain.stored, unread=backlog(db))
                 self._told_at = began
                 self._audit(db)
+                for write in self._beside:
+                    write(db)
             if stopping or self._drain_only:
                 if stopping and (not frames or not self._time_left()):
                     return False

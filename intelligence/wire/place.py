@@ -25,7 +25,7 @@ _MARKS = frozenset(
     thoughtSignature thought_signature encrypted_content encrypted_index encrypted_stdout redactedContent tool_use_id
     tool_call_id call_id tool_name toolUseId file_id format detail phase created""".split()
 )
-_FILES = frozenset(["data", "bytes", "file_data", "b64_json", "blob", "images"])
+FILES = frozenset(["data", "bytes", "file_data", "b64_json", "blob", "images"])
 _LONGEST_PREFIX = 128
 
 
@@ -111,7 +111,7 @@ class Walk:
                 continue
             if key in controls and not isinstance(inner, dict):
                 continue
-            if key in _FILES and not written and not isinstance(inner, dict):
+            if key in FILES and not written and not isinstance(inner, dict):
                 continue
             if isinstance(inner, list):
                 for n, item in enumerate(inner):
@@ -122,14 +122,14 @@ class Walk:
     def _member(self, at: str, value: Any, said: Said, depth: int) -> None:
         if isinstance(value, dict) and depth < MAX_DEPTH:
             self.rest(at, value, said.but(guard(value)), depth)
-        elif not (isinstance(value, str) and _is_file(value)):
+        elif not (isinstance(value, str) and is_file(value)):
             self.data(at, value, said, depth)
 
     def _deep(self, at: str, value: Any, said: Said) -> None:
         self.add(at, "\n".join(_strings(value)), said.but(TOO_DEEP))
 
 
-def _is_file(text: str) -> bool:
+def is_file(text: str) -> bool:
     return text.startswith("data:") and ";base64," in text[:_LONGEST_PREFIX]
 
 

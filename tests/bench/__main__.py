@@ -15,7 +15,7 @@ from pathlib import Path
 
 from tests.bench.candidates import stage
 from tests.bench.profile import LOADS, profile
-from tests.bench.rows import ROWS, Result
+from tests.bench.rows import ROWS, Result, show
 
 
 def main() -> int:
@@ -37,20 +37,12 @@ def main() -> int:
             row = ROWS[name]
             for result in row.measure(s, row.quick if options.quick else row.full):
                 results.append(result)
-                _show(result)
+                show(result)
     failed = [r.figure for r in results if not r.passed]
     print(f"\n{len(results) - len(failed)} PASS, {len(failed)} FAIL in {time.monotonic() - begin:.0f} s")
     if options.json:
         options.json.write_text(json.dumps([asdict(r) | {"passed": r.passed} for r in results], indent=1))
     return 1 if failed else 0
-
-
-def _show(result: Result) -> None:
-    low, high = result.spread
-    verdict = "PASS" if result.passed else "FAIL"
-    value = f"{result.value:6.2f} {result.unit:2} (≤ {result.limit:g})"
-    print(f"{verdict}  {result.figure:58} {value:22} [{low:.2f} … {high:.2f}] of {result.rounds:2}")
-    print(f"      {result.note}", flush=True)
 
 
 def _options() -> argparse.Namespace:

@@ -48,9 +48,15 @@ class Result:
         return self.value <= self.limit
 
 
-def _result(
-    row: str, figure: str, values: list[float], limit: float, note: str, *, unit: str = "×"
-) -> Result:
+def show(result: Result) -> None:
+    low, high = result.spread
+    verdict = "PASS" if result.passed else "FAIL"
+    value = f"{result.value:6.2f} {result.unit:2} (≤ {result.limit:g})"
+    print(f"{verdict}  {result.figure:58} {value:22} [{low:.2f} … {high:.2f}] of {result.rounds:2}")
+    print(f"      {result.note}", flush=True)
+
+
+def result(row: str, figure: str, values: list[float], limit: float, note: str, *, unit: str = "×") -> Result:
     if len(values) > 1:
         low, _, high = statistics.quantiles(values, n=4)
     else:
@@ -58,7 +64,7 @@ def _result(
     return Result(row, figure, statistics.median(values), limit, unit, (low, high), len(values), note)
 
 
-def _percentile(ordered: list[float], percent: float) -> float:
+def percentile(ordered: list[float], percent: float) -> float:
     return ordered[min(len(ordered) - 1, int(len(ordered) * percent / 100))]
 
 
@@ -97,15 +103,15 @@ def json_short(stage: Stage, effort: Effort) -> Iterator[Result]:
     rounds, note = _cpu_rounds(stage, SHORT, 400, effort)
     off = [r["llmitm"] / r["bare"] for r in rounds]
     web = [r["llmitm+web"] / r["bare"] for r in rounds]
-    yield _result("json", "CPU per JSON request, 2 KB prompt", off, 0.85, note)
-    yield _result("json", "the same with mitmweb on", web, 1.0, note)
+    yield result("json", "CPU per JSON request, 2 KB prompt", off, 0.85, note)
+    yield result("json", "the same with mitmweb on", web, 1.0, note)
 
 
 def json_long(stage: Stage, effort: Effort) -> Iterator[Result]:
     rounds, note = _cpu_rounds(stage, LONG, 120, effort)
     ratios = [r["llmitm"] / r["bare"] for r in rounds]
     web = statistics.median(r["llmitm+web"] / r["bare"] for r in rounds)
-    yield _result(
+    yield result(
         "json-200k", "CPU per JSON request, 200 KB prompt", ratios, 1.2, f"mitmweb on {web:.2f} ×; {note}"
     )
 
@@ -119,7 +125,7 @@ def first_byte(stage: Stage, effort: Effort) -> Iterator[Result]:
     rounds = _rounds(stage, ["stream", "llmitm"], effort, once)
     added = [r["llmitm"] - r["stream"] for r in rounds]
     note = f"ms: stream {_median(rounds, 'stream'):.2f}, llmitm {_median(rounds, 'llmitm'):.2f}"
-    yield _result("first-byte", "SSE first byte, beyond bare stream=True", added, 1.0, note, unit="ms")
+    yield result("first-byte", "SSE first byte, beyond bare stream=True", added, 1.0, note, unit="ms")
 
 
 def _latency(stage: Stage, effort: Effort, row: str, figure: str, **mix: float) -> Result:
@@ -127,15 +133,15 @@ def _latency(stage: Stage, effort: Effort, row: str, figure: str, **mix: float) 
         return candidate.burst(streams=16, chunks=120, every_ms=5, stagger_ms=STAGGER_MS, **mix)
 
     bursts = _rounds(stage, ["stream", "llmitm"], effort, once)
-    p99 = [{name: _percentile(b.chunk_ms, 99) for name, b in r.items()} for r in bursts]
-    p50 = [{name: _percentile(b.chunk_ms, 50) for name, b in r.items()} for r in bursts]
+    p99 = [{name: percentile(b.chunk_ms, 99) for name, b in r.items()} for r in bursts]
+    p50 = [{name: percentile(b.chunk_ms, 50) for name, b in r.items()} for r in bursts]
     cpu = [{name: b.cpu_seconds / b.seconds * 100 for name, b in r.items()} for r in bursts]
     note = "; ".join(
         f"{name}: p99 {_median(p99, name):.2f} ms, p50 {_median(p50, name):.2f} ms, "
         f"core busy {_median(cpu, name):.0f} %"
         for name in ("stream", "llmitm")
     )
-    return _result(row, figure, [r["llmitm"] / r["stream"] for r in p99], 1.25, note)
+    return result(row, figure, [r["llmitm"] / r["stream"] for r in p99], 1.25, note)
 
 
 def latency(stage: Stage, effort: Effort) -> Iterator[Result]:
@@ -159,7 +165,7 @@ def memory(stage: Stage, effort: Effort) -> Iterator[Result]:
     after = max(sizes[3:]) / sizes[2]
     shown = ", ".join(f"{sizes[i]:.0f}" for i in (0, 2, len(sizes) // 2, -1))
     note = f"RSS MB at 0, 2,000, {(len(sizes) // 2) * 1000:,}, {total:,}: {shown}"
-    yield _result("memory", f"memory after {total:,} requests / after 2,000, mitmweb on", [after], 1.05, note)
+    yield result("memory", f"memory after {total:,} requests / after 2,000, mitmweb on", [after], 1.05, note)
 
 
 def not_the_bottleneck(stage: Stage, effort: Effort) -> Iterator[Result]:
@@ -174,7 +180,7 @@ def not_the_bottleneck(stage: Stage, effort: Effort) -> Iterator[Result]:
         shares.append(both * 400 / other.seconds)
         faster.append((2_000 / one.seconds) / (400 / other.seconds))
     note = f"direct does {statistics.median(faster):.0f} × the proxy's requests/s"
-    yield _result("direct", "load generator + provider, share of their core", shares, 0.5, note, unit="")
+    yield result("direct", "load generator + provider, share of their core", shares, 0.5, note, unit="")
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,9 @@ from __future__ import annotations
 import json
 import sqlite3
 import ssl
+import subprocess
+import sys
+from collections import Counter
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -12,16 +15,22 @@ from typing import Any
 import httpx
 import pytest
 
+from intelligence.policy import handed
 from intelligence.policy.backtest import backtest, replay
-from intelligence.policy.load import load
-from intelligence.store import queries
+from intelligence.policy.evidence import seen_digest
+from intelligence.policy.load import PolicySet, load
+from intelligence.store import control, queries, reviews
 from intelligence.store.ids import install_key
 from tests.e2e.clients import Rig, recorded
-from tests.rig.processes import drain
+from tests.rig.processes import drain, environment
 
 TOKEN = "ghp_" + "a1B2c3D4e5F6g7H8i9J0k1L2m3N4o5P6q7R8"
+# One that somebody allowed in the dashboard, and one that a policy file allows.
+DISMISSED = "ghp_" + "z9Y8x7W6v5U4t3S2r1Q0p9O8n7M6l5K4j3I2"
+DOCUMENTED = "ghp_" + "q1W2e3R4t5Y6u7I8o9P0a1S2d3F4g5H6j7K8"
 RULES = """
 groups: {staff: [alice]}
+allow: [{value: DOCUMENTED}]
 rules:
   - id: no-keys
     priority: 100
@@ -70,7 +79,7 @@ rules:
     priority: 910
     action: alert
     when: {direction: response, text: {matches: "aurora|hello"}}
-"""
+""".replace("DOCUMENTED", DOCUMENTED)
 DECISIONS = """select q.id, d.direction, d.rule, d.action, d.mode, d.acted from decisions d
     join requests q on q.seq = d.request"""
 
@@ -102,6 +111,9 @@ def _traffic(rig: Rig) -> list[int]:
         ("gpt-5.2", _user("please wait"), "some/1"),
         ("gpt-5.2", _user("x" * 500), "some/1"),
         *[("gpt-5.2", _user(f"number {n}"), "counted/1") for n in range(5)],
+        ("gpt-5-mini", _user(f"my token is {DISMISSED}"), "some/1"),
+        ("gpt-5-mini", _user(f"my token is {DOCUMENTED}"), "some/1"),
+        ("gpt-5-mini", _user(f"my tokens are {DISMISSED} and {TOKEN}"), "some/1"),
         *[("gpt-5.2", _looping(n), "some/1") for n in (2, 3, 4, 5)],
     ]
     with httpx.Client(
@@ -122,15 +134,31 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("backtest")
     (folder / "policies").mkdir()
     (folder / "policies" / "rules.yaml").write_text(RULES)
+    _allow(folder / "data", DISMISSED)
     with recorded(folder, policy__dir=folder / "policies") as rig:
         seen = _traffic(rig)
     drain(folder, policy__dir=folder / "policies")
-    assert seen == [200, 200, 403, 200, 200, 200, 429, 200, 200, 200, 200, 429, 429, 200, 200, 400, 400]
+    assert seen[:13] == [200, 200, 403, 200, 200, 200, 429, 200, 200, 200, 200, 429, 429]
+    assert seen[13:] == [200, 200, 403, 200, 200, 400, 400]
     return folder
 
 
+def _allow(data_dir: Path, text: str) -> None:
+    """As somebody does who looks at what a detector saw."""
+    digest = seen_digest(install_key(data_dir), "secret", text)
+    control.prepare(data_dir)
+    with control.changing(data_dir) as db:
+        subject = reviews.Subject(digest, "secret", "github-pat", "a call")
+        reviews.say(db, "alice", [subject], reviews.ALLOWED, "it is revoked")
+    reviews.hand_over(data_dir)
+
+
+def _policies(folder: Path) -> PolicySet:
+    return handed.complete(load(folder / "policies"), folder / "data")
+
+
 def test_it_decides_what_was_decided_live(folder: Path) -> None:
-    policies, key = load(folder / "policies"), install_key(folder / "data")
+    policies, key = _policies(folder), install_key(folder / "data")
     with closing(queries.connect(folder / "data" / "traffic.db")) as db:
         live = {tuple(row) for row in db.execute(DECISIONS)}
         again = {
@@ -142,8 +170,30 @@ def test_it_decides_what_was_decided_live(folder: Path) -> None:
     assert {rule for _, _, rule, *_ in live} == set(policies.sources)
 
 
+def test_the_command_counts_what_was_decided_live(folder: Path) -> None:
+    """With what people allowed, as the proxy has it."""
+    done = subprocess.run(
+        [sys.executable, "-c", "from addons.cli import main; main()", "policy", "backtest", "--json"],
+        env=environment(folder),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+    told = {
+        (rule["rule"], action): calls
+        for rule in json.loads(done.stdout)["rules"]
+        for action, calls in rule["actions"].items()
+    }
+    with closing(queries.connect(folder / "data" / "traffic.db")) as db:
+        live = Counter(
+            (rule, action) for _, rule, action in {(row[0], *row[2:4]) for row in db.execute(DECISIONS)}
+        )
+    assert told == live
+
+
 def test_the_report_names_calls_and_what_they_cost(folder: Path) -> None:
-    policies, key = load(folder / "policies"), install_key(folder / "data")
+    policies, key = _policies(folder), install_key(folder / "data")
     policies.rules = [rule for rule in policies.rules if rule.id == "greeting"]
     policies.rules[0] = policies.rules[0].model_copy(update={"action": "block"})
     seen: list[tuple[int, int]] = []
@@ -154,11 +204,11 @@ def test_the_report_names_calls_and_what_they_cost(folder: Path) -> None:
             report.rules[0].calls,
         ).fetchone()[0]
     (rule,) = report.rules
-    assert (report.calls, report.stopped, rule.acted, dict(rule.actions)) == (17, 3, 3, {"block": 3})
+    assert (report.calls, report.stopped, rule.acted, dict(rule.actions)) == (20, 3, 3, {"block": 3})
     assert report.cost_usd == rule.cost_usd == pytest.approx(cost)
     assert cost > 0
-    assert seen[-1] == (17, 17)
-    assert report.redacted == 3  # two redacted, one blocked with a key in it
+    assert seen[-1] == (20, 20)
+    assert report.redacted == 4  # two redacted, two blocked with a key in it
 
 
 def test_nothing_is_written(folder: Path) -> None:

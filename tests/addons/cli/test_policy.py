@@ -8,6 +8,7 @@ from click.testing import CliRunner, Result
 
 from addons.cli.policy import command
 from intelligence.policy.panic import panic_of
+from intelligence.store import control
 
 RULES = """
 rules:
@@ -65,8 +66,32 @@ def test_the_kill_switch(place: Path) -> None:
     panic = panic_of(place / "data")
     assert panic and (panic.mode, panic.reason) == ("block", "a key is out")
     assert json.loads(_run("list", "--json").stdout)["panic"] == "block"
-    assert "Calls pass again" in _run("resume").output
+    _run("panic", "--observe")
+    assert "Calls pass again" in _run("resume", "--reason", "revoked").output
     assert "was not thrown" in _run("resume").output
+    with control.reading(place / "data") as db:
+        entries = control.audited(db, 10)
+    assert [(e["action"], e["subject"], e["actor"]) for e in entries] == [
+        (action, "kill switch", panic.by) for action in ("resume", "panic", "panic")
+    ]
+    was, said = ([json.loads(e[key] or "null") for e in entries] for key in ("before", "after"))
+    assert was == [{"mode": "observe", "by": panic.by}, {"mode": "block", "by": panic.by}, None]
+    assert said == [
+        {"reason": "revoked"},
+        {"mode": "observe", "reason": ""},
+        {"mode": "block", "reason": "a key is out"},
+    ]
+
+
+def test_no_log_keeps_the_kill_switch_from_being_thrown(place: Path) -> None:
+    (place / "data").mkdir()
+    (place / "data" / "control.db").write_bytes(b"not a database" * 1000)
+    result = _run("panic")
+    assert "All LLM calls are stopped" in result.output
+    assert "Warning: the audit log could not be written" in result.stderr
+    assert panic_of(place / "data")
+    assert "Calls pass again" in _run("resume").output
+    assert panic_of(place / "data") is None
 
 
 def test_a_broken_file_is_told_with_its_line(place: Path) -> None:

@@ -38,7 +38,7 @@ def _limits(clock: Clock | None = None, ready: bool = True, **limit: Any) -> Lim
         **limit.get("when", {}),
     }
     limits = Limits(clock or Clock())
-    limits.use(counters_of(compiled(rule("r", "throttle", when=when)), {}))
+    limits.use(counters_of(compiled(rule("r", "throttle", when=when))))
     for counter in limits.counters.values():
         counter.ready = ready
     return limits
@@ -141,7 +141,7 @@ def test_a_restart_resets_nothing_and_other_proxies_count() -> None:
 def test_what_is_in_flight_survives_another_set() -> None:
     limits = _limits(requests=1)
     limits.began("c", facts())
-    again = counters_of([], {})
+    again = counters_of([])
     limits.use({**again, **_limits(requests=1).counters})
     limits.counters["r"].ready = True
     assert _standing(limits).reached
