@@ -130,6 +130,7 @@ class Hold:
             held.concerned.enforced,
             held.concerned.bound,
             held.told,
+            words=held.concerned.words,
         )
 
     def screen(self, flow: http.HTTPFlow, call: Call) -> Judging | None:

@@ -185,6 +185,35 @@ class Policy(Section):
     )
 
 
+class SecondOpinion(Section):
+    """Claude's, on what the injection detector is not sure of; see policy.md."""
+
+    enabled: bool = Field(
+        False,
+        description="Ask Claude about detections of injection in the middle of the scale, for people who review them. "
+        "The suspicious text leaves the house, without secrets and personal data.",
+    )
+    model: str = Field("claude-haiku-4-5", description="Which model is asked.")
+    key_env: str = Field(
+        "ANTHROPIC_API_KEY", description="Variable of the worker's environment that holds the API key."
+    )
+    base_url: str = Field("https://api.anthropic.com", description="Where its Messages API is.")
+    daily_usd: Annotated[float, Field(ge=0)] = Field(
+        1.0, description="What a day (UTC) may cost, at list price; nothing is asked beyond it."
+    )
+    from_score: Annotated[float, Field(ge=0, le=1)] = Field(
+        0.4, description="From this score on a detection is asked about …"
+    )
+    to_score: Annotated[float, Field(ge=0, le=1)] = Field(0.9, description="… up to, but not with, this one.")
+
+    @field_validator("base_url")
+    @classmethod
+    def _secure(cls, url: str) -> str:
+        if not re.fullmatch(r"https://\S+|http://(127\.0\.0\.1|localhost|\[::1\])(:\d+)?(/\S*)?", url):
+            raise ValueError("must begin with https://, or http:// on this machine")
+        return url
+
+
 class Dashboard(Section):
     auth: Literal["none", "password"] = Field(
         "none",
@@ -241,6 +270,7 @@ class Config(Section):
     redact: Redact = Redact()  # type: ignore[call-arg]
     prices: Prices = Prices()  # type: ignore[call-arg]
     policy: Policy = Policy()  # type: ignore[call-arg]
+    second_opinion: SecondOpinion = SecondOpinion()  # type: ignore[call-arg]
     dashboard: Dashboard = Dashboard()  # type: ignore[call-arg]
     log: Log = Log()  # type: ignore[call-arg]
     path: Path = Field(Path(), exclude=True, description="The file this came from (it may not exist).")

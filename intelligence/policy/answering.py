@@ -13,9 +13,11 @@ from intelligence.policy.decide import CompiledRule
 from intelligence.policy.evidence import CallEvidence
 from intelligence.policy.facts import Facts
 from intelligence.policy.match import Held, Test
-from intelligence.policy.rule import Rule
+from intelligence.policy.rule import Rule, parts_of
 
 ACTS = frozenset({"block", "redact", "throttle"})
+# What a detector of this kind looks for stands in the arguments of calls alone.
+_OF_CALLS = frozenset({"command"})
 _TEXTS = frozenset({"text", "detection", "tool", "tool_definition"})
 # What takes more than a look at the request's head.
 _COSTS: dict[str, None] = dict.fromkeys(
@@ -43,6 +45,11 @@ class Concerned:
         return any(acts(one) and not one.looks_at & _TEXTS for one in self.rules)
 
     @property
+    def words(self) -> bool:
+        """Whether one that acts looks at what the model says, besides the calls it makes."""
+        return any(_reads_words(one) for one in self.rules if acts(one))
+
+    @property
     def bound(self) -> int:
         """Bytes of a text that may be held back."""
         return max((rule.hold_bytes for rule in self.enforced), default=0)
@@ -62,6 +69,20 @@ class Concerning:
 
 def acts(one: CompiledRule) -> bool:
     return one.rule.mode == "enforce" and one.rule.action in ACTS
+
+
+def _reads_words(one: CompiledRule) -> bool:
+    for part in parts_of(one.rule.when):
+        text, seen = part.text, part.detection
+        if text and _of_words(text.source) and (not text.role or "assistant" in text.role):
+            return True
+        if seen and _of_words(seen.source) and not _OF_CALLS.issuperset(seen.kind):
+            return True
+    return False
+
+
+def _of_words(sources: Sequence[str]) -> bool:
+    return not sources or "assistant" in sources
 
 
 def _may(head: Test, facts: Facts) -> bool:

@@ -56,19 +56,24 @@ class Told:
 
 
 class Judging:
-    """A screen (`holding`). `rules` are the enforced ones that concern the answer; `judge` asks them of some texts. `final` is
-    what stopped the answer."""
+    """A screen (`holding`). `rules` are the enforced ones that concern the answer; `judge` asks them of some texts. `words`: one
+    of them looks at what is said, else calls alone are held. `final` is what stopped the answer."""
 
-    def __init__(self, judge: Judge, rules: list[Rule], bound: int, told: Told) -> None:
+    def __init__(
+        self, judge: Judge, rules: list[Rule], bound: int, told: Told, *, words: bool = True
+    ) -> None:
         self._judge = judge
         self._rules = rules
         self._bound = bound
+        self._words = words
         self._keep = max(bound // 2, CONTEXT)
         self.told = told
         self.final: Decision | None = None
 
     def more(self, channel: Channel) -> None:
-        if channel.passing:
+        if channel.piece.source != "tool_call" and not self._words:
+            channel.settle(channel.length)
+        elif channel.passing:
             channel.settle(channel.length, MAX_ARGUMENTS)
         elif len(channel.open.encode("utf-8", "surrogatepass")) > self._bound:
             edits = self._edits(channel)

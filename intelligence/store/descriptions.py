@@ -69,6 +69,7 @@ TABLES = {
     "rollup_weekly": "The same of a week (UTC, from Monday on): for a year at a glance.",
     "decisions": "What policy rules said of calls, and what was done.",
     "detections": "What detectors saw, and where.",
+    "opinions": "What Claude said of detections that were not sure, where `second_opinion` is switched on.",
     "rewrites": "What was changed in requests before they were sent.",
     "originals": "How a rewritten body is made what the client sent, where a rule lets that be kept.",
     "search_texts": "What calls added to their conversations and what was answered, for full-text search "

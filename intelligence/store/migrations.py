@@ -616,3 +616,17 @@ def m062_names_newest_first(db: sqlite_utils.Database) -> None:
         db.execute(
             f"create index requests_{column} on requests ({column}, started_at) where {column} is not null"
         )
+
+
+@migrations()
+def m070_opinions(db: sqlite_utils.Database) -> None:
+    db.execute("""
+        create table opinions (                     -- second opinions on what a detector was not sure of
+            detection integer primary key references detections (id) on delete cascade, -- holds for all of its digest
+            at integer not null,                    -- Unix ms
+            verdict text not null,                  -- attack, harmless, unsure
+            reason text not null,
+            model text not null,
+            cost_usd real not null
+        )""")
+    db.execute("create index opinions_at on opinions (at)")

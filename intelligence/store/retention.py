@@ -54,6 +54,7 @@ DELETE = {
         "delete from search_texts where request = :seq",
         "update rewrites set before = null, after = null where request = :seq",
         "delete from originals where request = :seq",
+        "delete from opinions where detection in (select id from detections where request = :seq)",
     ],
 }
 MARK = "update requests set pruned = :stage where seq = :seq"

@@ -119,6 +119,36 @@ def test_no_more_than_the_bound_is_held_back(tmp_path: Path) -> None:
     assert heard("sse", left)[0]
 
 
+CALLS = "{id: no-rm, action: block, fail: closed, when: {%s}}"
+
+
+@pytest.mark.parametrize(
+    ("when", "held"),
+    [
+        ('tool: {name: Bash, arguments: "rm -rf"}', False),
+        ("tool: {name: Bash}, text: {source: tool_call, matches: rm}", False),
+        ("detection: {kind: command}", False),
+        ("direction: response, detection: {kind: [command, secret], source: tool_call}", False),
+        ("direction: response, text: {matches: rm}", True),
+        ("direction: response, text: {role: assistant, matches: rm}", True),
+        ("direction: response, text: {role: tool, matches: rm}", False),
+        ("detection: {kind: [command, exfiltration]}", True),
+        ("any: [{tool: {name: Bash}}, {not: {text: {matches: fine}}}]", True),
+    ],
+    ids=range(9),
+)
+def test_words_wait_only_for_a_rule_that_reads_them(tmp_path: Path, when: str, held: bool) -> None:
+    """A rule about calls does not make a stream stutter; the calls themselves wait."""
+    rig = Rig(tmp_path, CALLS % when)
+    response = rig.answer(rig.ask())
+    assert callable(response.stream)
+    events = chat(["one ", "two "], ['{"c": ', '"ls"}']).split(b"\n\n")
+    out = b"".join(response.stream(b"\n\n".join(events[:4]) + b"\n\n"))
+    assert (b"two" in out) != held
+    response.stream(events[4] + b"\n\n")  # the call begins
+    assert response.stream(events[5] + b"\n\n") == []
+
+
 @pytest.mark.parametrize("at", [0, 3, 40])
 def test_a_stream_cut_off_leaves_what_was_judged(tmp_path: Path, at: int) -> None:
     """At an event's border and inside of one: the client has what the provider sent, no more and no less."""
