@@ -10,6 +10,7 @@
 - A WebSocket message has a largest size: mitmproxy assembles each one whole before it hands it on.
 - A WebSocket message may leave as several, in its place in the order (`Several`); injected ones come when they come.
 - Trailers and interim answers of HTTP/1 (`addons.http1`).
+- No failed reads of TLS (`addons.tls`), and no waiting for writers that hold nothing: a twentieth of the CPU per chunk.
 - An answer that policy stops ends in order for the client, and its connection or stream upstream is closed.
 - An upstream failure on an LLM call is answered in the provider's own error shape, not with an HTML page.
 """
@@ -39,7 +40,7 @@ from mitmproxy.proxy.layers.http import (
     SendHttp,
 )
 
-from addons import answers, http1
+from addons import answers, http1, tls
 from addons.call import call_of
 from addons.dispatch import HookTable
 from addons.scope import MAX_CALL_BYTES
@@ -59,6 +60,16 @@ class Handler(mode_servers.ProxyConnectionHandler):
     def __init__(self, *args: Any) -> None:
         super().__init__(*args)
         self.max_conns = collections.defaultdict(lambda: asyncio.Semaphore(MAX_UPSTREAM_CONNECTIONS))
+
+    async def drain_writers(self) -> None:
+        if not all(_is_drained(one.writer) for one in self.transports.values()):
+            await super().drain_writers()
+
+
+def _is_drained(writer: Any) -> bool:
+    if not isinstance(writer, asyncio.StreamWriter):
+        return writer is None
+    return not (writer.is_closing() or writer.transport.get_write_buffer_size())
 
 
 class BoundedSocket(websocket.WebsocketConnection):
@@ -153,3 +164,4 @@ def apply() -> None:
     websocket.WebsocketConnection = BoundedSocket  # type: ignore[misc]
     websocket.Fragmentizer = Fragments  # type: ignore[misc]
     http1.apply()
+    tls.apply()

@@ -19,6 +19,9 @@ import msgspec
 from intelligence.store.ids import id_text
 from intelligence.store.journal import FIRST_MARKER, FORMAT, FRAME, MAX_PAYLOAD, PAYLOAD, U32, Kind, RunHead
 
+# Read at a time; a larger frame is read whole.
+_BLOCK = 1 << 18
+
 _decode_any = msgspec.msgpack.Decoder(dict[str, Any]).decode
 
 
@@ -53,6 +56,7 @@ class SegmentReader:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        self._block, self._block_at = memoryview(b""), 0
         try:
             first = self._frame_at(0, FIRST_MARKER)
             if first is None or first.kind is not Kind.RUN:
@@ -83,20 +87,28 @@ class SegmentReader:
             elif over and (found := self._next_frame(offset + 1)) is not None:
                 skipped, offset = found - offset, found
             else:
+                self._block = memoryview(b"")  # its writer may be at it: read anew next time
                 return
 
     def _frame_at(self, offset: int, expected: bytes) -> Frame | None:
-        head = os.pread(self.fd, FRAME.size, offset)
+        head = self._read(offset, FRAME.size)
         if len(head) < FRAME.size:
             return None
         marker, length, crc = FRAME.unpack(head)
         if marker != expected or not PAYLOAD.size <= length <= MAX_PAYLOAD:
             return None
-        payload = os.pread(self.fd, length, offset + FRAME.size)
+        payload = self._read(offset + FRAME.size, length)
         if len(payload) < length or zlib.crc32(payload) != crc:
             return None
         kind, call, t_us = PAYLOAD.unpack_from(payload)
-        return Frame(Kind(kind), call, t_us, payload[PAYLOAD.size :], offset + FRAME.size + length)
+        return Frame(Kind(kind), call, t_us, bytes(payload[PAYLOAD.size :]), offset + FRAME.size + length)
+
+    def _read(self, offset: int, size: int) -> memoryview:
+        start = offset - self._block_at
+        if start < 0 or start + size > len(self._block):
+            self._block = memoryview(os.pread(self.fd, max(size, _BLOCK), offset))
+            self._block_at, start = offset, 0
+        return self._block[start : start + size]
 
     def _next_frame(self, offset: int) -> int | None:
         """The next offset behind `offset` at which a sound frame starts."""

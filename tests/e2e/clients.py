@@ -25,6 +25,7 @@ import pytest
 
 from addons.cli.client_env import client_variables, original
 from addons.offline.server import OfflineProvider, running
+from tests.rig import forks
 from tests.rig.processes import Process, calls, drain, proxy_process
 
 PROGRAMS = Path(__file__).parent / "programs"
@@ -81,17 +82,22 @@ class Rig:
         return [json.loads(line) for line in self.output(command, given, **more).splitlines()]
 
     def output(self, command: Sequence[str | Path], given: str = "", **more: str) -> str:
-        done = subprocess.run(
-            [str(part) for part in command],
-            input=given,
-            env=self.environment(**more),
-            capture_output=True,
-            text=True,
-            timeout=RUN_SECONDS,
-            check=False,
-        )
-        assert done.returncode == 0, f"{done.stdout}\n{done.stderr[-6000:]}\n{self.proxy.log()[-3000:]}"
-        return done.stdout
+        env = self.environment(**more)
+        if command[0] == sys.executable:
+            code, out, errors = forks.run(command[1:], given, cwd=Path.cwd(), env=env, timeout=RUN_SECONDS)
+        else:
+            done = subprocess.run(
+                [str(part) for part in command],
+                input=given,
+                env=env,
+                capture_output=True,
+                text=True,
+                timeout=RUN_SECONDS,
+                check=False,
+            )
+            code, out, errors = done.returncode, done.stdout, done.stderr
+        assert code == 0, f"{out}\n{errors[-6000:]}\n{self.proxy.log()[-3000:]}"
+        return out
 
     def rows(self) -> list[Row]:
         """The calls recorded since this was asked last, oldest first."""

@@ -12,7 +12,6 @@ import os
 import signal
 import sqlite3
 import subprocess
-import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
@@ -21,6 +20,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from intelligence.store.status import Status, read_statuses
+from tests.rig import forks
 
 REPOSITORY = Path(__file__).parents[2]
 START_SECONDS = 90
@@ -43,7 +43,7 @@ class Process:
 
     name: str
     folder: Path
-    popen: subprocess.Popen[bytes]
+    popen: forks.Started
     stopped: bool = False
 
     @property
@@ -145,15 +145,9 @@ def proxy_settings(upstream_address: str, upstream_ca: Path, **settings: Any) ->
 @contextmanager
 def process(folder: Path, name: str, command: Sequence[str], env: dict[str, str]) -> Iterator[Process]:
     folder.mkdir(parents=True, exist_ok=True)
-    with (folder / f"{name}.log").open("ab") as log:
-        popen = subprocess.Popen(
-            [sys.executable, *command],
-            cwd=REPOSITORY,
-            env=env,
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=subprocess.STDOUT,
-        )
+    with (folder / f"{name}.log").open("ab") as log, open(os.devnull, "rb") as nothing:
+        out = log.fileno()
+        popen = forks.start(command, cwd=REPOSITORY, env=env, stdin=nothing.fileno(), stdout=out, stderr=out)
     started = Process(name, folder, popen)
     try:
         started.wait_until_up()
@@ -185,15 +179,9 @@ def worker_process(folder: Path, **settings: Any) -> Iterator[Process]:
 
 def drain(folder: Path, **settings: Any) -> None:
     """Runs the worker until the journal under `folder` is stored."""
-    done = subprocess.run(
-        [sys.executable, "-m", "intelligence", "--drain"],
-        cwd=REPOSITORY,
-        env=environment(folder, **settings),
-        capture_output=True,
-        timeout=120,
-        check=False,
-    )
-    assert done.returncode == 0, (done.stdout + done.stderr).decode("utf-8", "replace")[-4000:]
+    command, env = ["-m", "intelligence", "--drain"], environment(folder, **settings)
+    code, out, errors = forks.run(command, "", cwd=REPOSITORY, env=env, timeout=120)
+    assert code == 0, (out + errors)[-4000:]
 
 
 def calls(folder: Path, where: str = "1", *parameters: Any) -> list[dict[str, Any]]:

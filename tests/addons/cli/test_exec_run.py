@@ -16,7 +16,11 @@ from addons.cli.exec import run
 from tests.rig.processes import REPOSITORY
 
 # Runs a command as `exec` does, in a process of its own, so that signals hit it alone.
-RUN = "import os, sys; from addons.cli.exec import run; sys.exit(run(sys.argv[1:], os.environ))"
+RUN = (
+    "import os, signal, sys; from addons.cli.exec import run; "
+    "signal.signal(signal.SIGINT, signal.default_int_handler); "  # whoever runs the tests may ignore it
+    "sys.exit(run(sys.argv[1:], os.environ))"
+)
 WAITER = """
 import signal, sys, time
 def told(number, frame):

@@ -13,8 +13,6 @@ TOOLS = [{"name": "get_weather", "input_schema": PARAMETERS}]
 # Long enough for the provider's cache.
 SYSTEM = [{"type": "text", "text": "Be brief. " * 600, "cache_control": {"type": "ephemeral"}}]
 
-client = anthropic.Anthropic(max_retries=0)
-
 
 def _seen(answer: Any) -> dict[str, Any]:
     """Anthropic's `input_tokens` leaves out what the cache took or gave."""
@@ -61,6 +59,7 @@ def count_tokens(ask: dict[str, Any], sdk: anthropic.Anthropic) -> list[dict[str
 
 
 def main() -> None:
+    client = anthropic.Anthropic(max_retries=0)
     apis = {"messages": messages, "count_tokens": count_tokens}
     for number, ask in enumerate(json.load(sys.stdin)):
         try:

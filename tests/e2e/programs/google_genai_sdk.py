@@ -22,8 +22,6 @@ TOOLS = types.GenerateContentConfig(
     automatic_function_calling=types.AutomaticFunctionCallingConfig(disable=True),
 )
 
-client = genai.Client()
-
 
 def _seen(chunks: list[Any]) -> dict[str, Any]:
     """Gemini's `candidates_token_count` leaves out the thoughts; counts and finish reason stand in the last chunk."""
@@ -39,7 +37,7 @@ def _seen(chunks: list[Any]) -> dict[str, Any]:
     }
 
 
-def generate_content(ask: dict[str, Any]) -> list[dict[str, Any]]:
+def generate_content(ask: dict[str, Any], client: genai.Client) -> list[dict[str, Any]]:
     contents: list[Any] = [types.Content(role="user", parts=[types.Part(text=ask["prompt"])])]
     options: dict[str, Any] = {"model": ask["model"]} | ({"config": TOOLS} if ask["tool"] else {})
     seen = []
@@ -56,7 +54,7 @@ def generate_content(ask: dict[str, Any]) -> list[dict[str, Any]]:
         contents += [types.Content(role="model", parts=calls), types.Content(role="user", parts=[result])]
 
 
-def generate_content_async(ask: dict[str, Any]) -> list[dict[str, Any]]:
+def generate_content_async(ask: dict[str, Any], client: genai.Client) -> list[dict[str, Any]]:
     """The same SDK with its other HTTP stack."""
 
     async def call() -> Any:
@@ -66,10 +64,11 @@ def generate_content_async(ask: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def main() -> None:
+    client = genai.Client()
     apis = {"generate_content": generate_content, "generate_content_async": generate_content_async}
     for number, ask in enumerate(json.load(sys.stdin)):
         try:
-            seen = apis[ask["api"]](ask)
+            seen = apis[ask["api"]](ask, client)
         except errors.APIError as e:
             seen = [{"status": e.code}]
         except Exception as e:  # what its HTTP library raises when a stream breaks off

@@ -14,8 +14,6 @@ CHAT_TOOLS = [{"type": "function", "function": {"name": "get_weather", "paramete
 TOOLS = [{"type": "function", "name": "get_weather", "parameters": PARAMETERS}]
 RESULT = "14 degrees"
 
-client = openai.OpenAI(max_retries=0)
-
 
 def _chat_seen(answer: Any) -> dict[str, Any]:
     choice, usage = answer.choices[0], answer.usage
@@ -149,6 +147,7 @@ def _realtime_seen(answer: Any, calls: list[Any]) -> dict[str, Any]:
 
 
 def main() -> None:
+    client = openai.OpenAI(max_retries=0)
     apis = {"chat": chat, "responses": responses, "embeddings": embeddings, "realtime": realtime}
     for number, ask in enumerate(json.load(sys.stdin)):
         try:

@@ -115,5 +115,6 @@ def outcome(api: str, prompt: str, model: str, stream: bool, tool: bool = False)
         return {"raised": f"google.{type(e).__name__}", **told}
 
 
-for call in json.load(sys.stdin):
-    print(json.dumps(outcome(*call)), flush=True)
+if __name__ == "__main__":
+    for call in json.load(sys.stdin):
+        print(json.dumps(outcome(*call)), flush=True)

@@ -1,7 +1,9 @@
-"""`python -m tests.intelligence.store.killed WHAT DATA_DIR AT [FILE]`: does WHAT, and kills itself by SIGKILL at the AT-th call
-of a function (Python's or C's) on the way. AT 0: goes through, and prints how many calls that took."""
+"""`python -m tests.intelligence.store.killed WHAT DATA_DIR AT FILE LIMIT`: does WHAT, and kills itself by SIGKILL at the AT-th
+call of a function (Python's or C's) on the way. AT 0: goes through, and prints how many calls that took. LIMIT: bytes beyond
+which no file may grow, if not 0."""
 
 import os
+import resource
 import signal
 import sys
 from pathlib import Path
@@ -34,7 +36,9 @@ def work(what: str, data_dir: Path, file: str) -> None:
 
 
 if __name__ == "__main__":
-    what, data_dir, at, *file = sys.argv[1:]
+    what, data_dir, at, file, limit = sys.argv[1:]
+    if int(limit):
+        resource.setrlimit(resource.RLIMIT_FSIZE, (int(limit), int(limit)))
     count, last = 0, int(at)
 
     def profile(frame, event, argument):
@@ -45,6 +49,6 @@ if __name__ == "__main__":
                 os.kill(os.getpid(), signal.SIGKILL)
 
     sys.setprofile(profile)
-    work(what, Path(data_dir), *(file or [""]))
+    work(what, Path(data_dir), file)
     sys.setprofile(None)
     print(count)

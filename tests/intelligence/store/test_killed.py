@@ -1,13 +1,11 @@
 """Killed at any point, or out of disk, everything that writes leaves a database that passes the check."""
 
+import os
 import random
-import resource
 import shutil
 import sqlite3
 import subprocess
-import sys
 from contextlib import closing
-from functools import partial
 from pathlib import Path
 
 import pytest
@@ -17,34 +15,17 @@ from intelligence.store import backup, jobs
 from intelligence.store.check import check
 from intelligence.store.perform import perform
 from tests.intelligence.store.test_keeping import drained, record, stored
+from tests.rig import forks
 
 REPOSITORY = Path(__file__).parents[3]
 POINTS = 3
 
 
-def run(what, data_dir, at, file="", limit_bytes=None):
-    limit = None if limit_bytes is None else partial(limit_files, limit_bytes)
-    return subprocess.run(
-        [
-            sys.executable,
-            "-m",
-            "tests.intelligence.store.killed",
-            what,
-            data_dir,
-            str(at),
-            *([file] if file else []),
-        ],
-        cwd=REPOSITORY,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        preexec_fn=limit,
-        check=False,
-    )
-
-
-def limit_files(size):
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))
+def run(what, data_dir, at, file="", limit_bytes=0):
+    """Exit code and output."""
+    command = ["-m", "tests.intelligence.store.killed", what, data_dir, str(at), file, str(limit_bytes)]
+    code, out, _ = forks.run(command, "", cwd=REPOSITORY, env=os.environ, timeout=60)
+    return code, out
 
 
 def problems(data_dir):
@@ -80,7 +61,7 @@ def test_killed(what, before, tmp_path):
         before = shutil.copytree(before, tmp_path / "older")
         older(before)
     whole = shutil.copytree(before, tmp_path / "whole")
-    calls = int(run(what, whole, 0, file).stdout)
+    calls = int(run(what, whole, 0, file)[1])
     assert problems(whole) == []
     rng = random.Random(what)
     killed = 0
@@ -88,7 +69,7 @@ def test_killed(what, before, tmp_path):
     for n in range(POINTS):
         data_dir = shutil.copytree(before, tmp_path / str(n))
         at = rng.randint(1, calls) if n % 2 else calls - rng.randint(1, calls // 4)
-        killed += run(what, data_dir, at, file).returncode == -9
+        killed += run(what, data_dir, at, file)[0] == -9
         if what != "migration":
             assert problems(data_dir) == [], f"killed at {at}"
         for job in jobs.waiting(data_dir):

@@ -32,20 +32,28 @@ from tests.intelligence.store.traffic import (
     segment_files,
     stream,
 )
+from tests.rig import forks
+from tests.rig.processes import REPOSITORY
+
+
+def environment(data_dir, **more):
+    folders = {"LLMITM_STORE__DIR": str(data_dir), "LLMITM_POLICY__DIR": str(data_dir / "policies")}
+    return {**os.environ, **folders, **more}
 
 
 def process(data_dir, *arguments, **env):
     return subprocess.Popen(
         [sys.executable, "-m", "intelligence", *arguments],
-        env={
-            **os.environ,
-            "LLMITM_STORE__DIR": str(data_dir),
-            "LLMITM_POLICY__DIR": str(data_dir / "policies"),
-            **env,
-        },
+        env=environment(data_dir, **env),
         stderr=subprocess.PIPE,
         text=True,
     )
+
+
+def forked(data_dir):
+    with open(os.devnull, "r+b") as nothing:
+        files = dict.fromkeys(("stdin", "stdout", "stderr"), nothing.fileno())
+        return forks.start(["-m", "intelligence"], cwd=REPOSITORY, env=environment(data_dir), **files)
 
 
 def until(condition, seconds=20):
@@ -242,12 +250,11 @@ def test_killed_at_any_moment_it_loses_nothing_and_stores_nothing_twice(tmp_path
     thread.start()
     try:
         for _ in range(20):
-            worker = process(tmp_path)
+            worker = forked(tmp_path)
             until(lambda pid=worker.pid: any(s.pid == pid for s in read_statuses(tmp_path)))
             time.sleep(chance.random() * 0.25)
             worker.kill()
             worker.wait()
-            worker.stderr.close()
     finally:
         over.set()
         thread.join()

@@ -1,0 +1,5 @@
+"""Of all tests."""
+
+from tests.rig import forks
+
+forks.use()
