@@ -41,22 +41,22 @@ _PUNCTUATION = b"{}();=<>[]_"
 def _table() -> Any:
     table = np.zeros(features.SIZE, np.uint8)
     for number, words in enumerate(LEXICON.values()):
-        table[features.words(words.encode()).single] |= 1 << number
+        table[features.words(words.encode()).place] |= 1 << number
     return table
 
 
 def content(text: Text) -> list[Detection]:
     """One detection, over the whole text, for each matter that it is about."""
     _, data, words = text.pieces[0]
-    count = len(words.single)
+    count = len(words.place)
     if count < _FEWEST_WORDS:
         return []
-    bits = _table()[words.single]
+    bits = _table()[words.place]
     found = []
     for number, matter in enumerate(LEXICON):
         mine = (bits >> number & 1).astype(bool)
         share = float(mine.mean())
-        different = len(np.unique(words.single[mine]))
+        different = len(np.unique(words.place[mine]))
         if matter == "code":
             share += sum(data.count(bytes((mark,))) for mark in _PUNCTUATION) / max(len(data), 1)
         if share >= _SHARE[matter] and different >= _DIFFERENT:

@@ -1,16 +1,16 @@
 # ruff: noqa: E501  (a pattern reads better whole)
 """Injection and jailbreak: text that wants to command the model that reads it.
 
-Two signals that do not know of each other. *Rules* (`injection_rules`) know sentences; *the model*
-(`injection_model`) knows which words stand together in attacks. What they find is graded by how far it may be
+Two signals that do not know of each other. *Sentences* (`sentences`) are known by pattern; *the model*
+(`injection_model`) knows which concepts follow each other in attacks. What they find is graded by how far it may be
 trusted:
 
 | score | when |
 | --- | --- |
-| 0.95 | a rule that ordinary text does not match |
-| 0.9 | a weaker rule, and the model says the same of that place |
-| 0.6 | a weaker rule alone |
-| at most 0.85 | the model alone: it may alert, never block |
+| 0.95 | a sentence that ordinary text does not hold |
+| 0.9 | a weaker one, and the model says the same of that place |
+| 0.8 | a weaker one alone |
+| 0.8 to 0.85 | the model alone: it may alert, never block |
 
 Text about attacks quotes them: a match in quotation marks behind words such as "for example" is left out.
 
@@ -19,20 +19,23 @@ Limits: a plain task planted in data has no words of its own, nor has an optimis
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache
+from math import exp
 from typing import Any
 
 import numpy as np
 
-from intelligence.detect import features, injection_model, injection_rules
+from intelligence.detect import features, injection_model
 from intelligence.detect.detection import Detection, check
 from intelligence.detect.engine import Group, Rule, Text, compiled
+from intelligence.detect.sentences import FAMILIES, MARK, NEAR, SENTENCES, Sentence
 
 # What is handed to a family's patterns, in bytes before and behind the words that called for it.
 _BEFORE, _BEHIND = 160, 700
-_WEAK, _AGREED, _RULE = 0.6, 0.9, 0.95
+_WEAK, _AGREED, _CERTAIN = 0.8, 0.9, 0.95
 _MODEL_AT_MOST = 0.85
 
 _QUOTED = compiled(
@@ -53,45 +56,54 @@ class Trigger:
     end: int
 
 
+@dataclass(frozen=True, slots=True)
+class _Found:
+    start: int  # bytes
+    end: int
+    type: str
+    rule: str
+    score: float
+
+
 def injection(text: Text, deadline: float | None = None) -> list[Detection]:
     """What `text` tries to make a model do, in order. Raises `DeadlineExceeded`."""
-    found: list[tuple[int, int, str, float]] = []
+    found: list[_Found] = []
     suspected: list[tuple[int, int, float]] = []
     data = text.data
     for base, piece, words in text.pieces:
         check(deadline)
-        if not len(words.single):
+        if not len(words.starts):
             continue
-        found += [(base + a, base + b, rule, score) for a, b, rule, score in _sentences(piece, words)]
-        suspected += [(base + a, base + b, score) for a, b, score in injection_model.windows(words)]
-    found += [(h.start, h.end, h.rule.id, h.rule.score) for h in marks().find(data, deadline)]
+        found += _sentences(base, piece, words)
+        for start, end, above in injection_model.windows(words, len(data)):
+            suspected.append((base + start, base + end, above))
+    for hit in marks().find(data, deadline):
+        found.append(_Found(hit.start, hit.end, hit.rule.type, hit.rule.id, hit.rule.score))
     return _graded(text, found, suspected)
+
+
+def _rule(sentence: Sentence) -> tuple[str, float]:
+    return f"injection.{sentence.name}", _CERTAIN if sentence.certain else _WEAK
 
 
 @cache
 def marks() -> Group:
-    return Group(
-        [
-            Rule(f"injection.{name}", "injection", f"(?i){regex}", _RULE if certain else _WEAK, _not_quoted)
-            for family, name, certain, regex in injection_rules.RULES
-            if family == "mark"
-        ]
-    )
+    rules = []
+    for sentence in SENTENCES:
+        if sentence.family == MARK:
+            id, score = _rule(sentence)
+            rules.append(Rule(id, sentence.type, f"(?i){sentence.regex}", score, _not_quoted))
+    return Group(rules)
 
 
 @cache
-def families() -> tuple[tuple[Any, tuple[tuple[str, float, Any], ...]], ...]:
-    """The compiled patterns of each family: all as one, which mostly says no, and each as (rule id, score, pattern)."""
+def families() -> tuple[tuple[Any, tuple[tuple[Sentence, Any], ...]], ...]:
+    """The compiled patterns of each family: all as one, which mostly says no, and each."""
     made = []
-    for wanted in injection_rules.FAMILIES:
-        listed = [
-            (n, certain, regex) for family, n, certain, regex in injection_rules.RULES if family == wanted
-        ]
-        together = compiled("(?i)" + "|".join(f"(?:{regex})" for _, _, regex in listed), capture=False)
-        each = tuple(
-            (f"injection.{n}", _RULE if certain else _WEAK, compiled(f"(?i){regex}", capture=False))
-            for n, certain, regex in listed
-        )
+    for wanted in FAMILIES:
+        listed = [one for one in SENTENCES if one.family == wanted]
+        together = compiled("(?i)" + "|".join(f"(?:{one.regex})" for one in listed), capture=False)
+        each = tuple((one, compiled(f"(?i){one.regex}", capture=False)) for one in listed)
         made.append((together, each))
     return tuple(made)
 
@@ -101,42 +113,36 @@ _COMPLETES, _ALONE, _SIXTEEN = np.uint64(16), np.uint64(32), np.uint64(0xFFFF)
 
 
 @cache
-def _table() -> tuple[Any, Any]:
-    """Bits of a word by its place, and the same by its check: both must say so."""
-    tables = (np.zeros(features.SIZE, np.uint64), np.zeros(features.SIZE, np.uint64))
-    for number, lists in enumerate(injection_rules.FAMILIES.values()):
+def _lexicon() -> features.Lexicon:
+    made = features.Lexicon()
+    for number, lists in enumerate(FAMILIES.values()):
         for slot, listed in enumerate(lists):
-            words = features.words(listed.encode())
-            bit = np.uint64(1 << (number + 16 * slot))
-            tables[0][words.single] |= bit
-            tables[1][words.check] |= bit
-    return tables
+            made.add(listed, 1 << (number + 16 * slot))
+    return made
 
 
 def triggers(words: features.Words) -> Iterator[Trigger]:
     """Where a family's first words are followed by its second."""
-    by_place, by_check = _table()
-    bits = by_place[words.single]
-    known = np.flatnonzero(bits)
-    bits = bits[known] & by_check[words.check[known]]
+    known, bits = _lexicon().look_up(words)
+    completes = ((bits >> _COMPLETES) & _SIXTEEN).astype(np.uint16)
+    called = ((bits >> _ALONE) & _SIXTEEN).astype(np.uint16)
+    begins = (bits & _SIXTEEN).astype(np.uint16)
     # Only words of the lists are left; how far apart two stand is told by their numbers.
-    completes = (bits >> _COMPLETES) & _SIXTEEN
-    called = (bits >> _ALONE) & _SIXTEEN
-    begins = bits & _SIXTEEN
-    for ahead in range(1, min(injection_rules.NEAR, len(known) - 1) + 1):
-        near = known[ahead:] - known[:-ahead] <= injection_rules.NEAR
-        called[:-ahead] |= np.where(near, begins[:-ahead] & completes[ahead:], 0)
+    for ahead in range(1, min(NEAR, len(known) - 1) + 1):
+        both = begins[:-ahead] & completes[ahead:]
+        both[known[ahead:] - known[:-ahead] > NEAR] = 0
+        called[:-ahead] |= both
     for index in np.flatnonzero(called):
         word, families_called = int(known[index]), int(called[index])
         start, end = int(words.starts[word]), int(words.ends[word])
-        for family in range(len(injection_rules.FAMILIES)):
+        for family in range(len(FAMILIES)):
             if families_called >> family & 1:
                 yield Trigger(family, max(0, start - _BEFORE), end + _BEHIND)
 
 
-def _sentences(piece: bytes, words: features.Words) -> Iterator[tuple[int, int, str, float]]:
-    """Matches of the families' patterns: (start, end, rule, score) in bytes of the piece."""
-    tried = [0] * len(injection_rules.FAMILIES)
+def _sentences(base: int, piece: bytes, words: features.Words) -> Iterator[_Found]:
+    """Matches of the families' patterns. The piece begins at `base`."""
+    tried = [0] * len(FAMILIES)
     patterns = families()
     for trigger in triggers(words):
         # Stretches of one family overlap; what was tried once is not tried again.
@@ -148,10 +154,11 @@ def _sentences(piece: bytes, words: features.Words) -> Iterator[tuple[int, int, 
         together, each = patterns[trigger.family]
         if together.search(piece, start, end) is None:
             continue
-        for rule, score, pattern in each:
+        for sentence, pattern in each:
             for match in pattern.finditer(piece, start, end):
-                if _not_quoted(piece, *match.span()):
-                    yield (*match.span(), rule, score)
+                first, last = match.span()
+                if _not_quoted(piece, first, last):
+                    yield _Found(base + first, base + last, sentence.type, *_rule(sentence))
 
 
 def _not_quoted(data: bytes, start: int, end: int) -> bool:
@@ -162,43 +169,51 @@ def _not_quoted(data: bytes, start: int, end: int) -> bool:
     return _QUOTED.search(before) is None and _NEGATED.search(before[-24:]) is None
 
 
-def _graded(
-    text: Text, found: list[tuple[int, int, str, float]], suspected: list[tuple[int, int, float]]
-) -> list[Detection]:
-    """One detection a place and type, the surest. The model's own stands only where no rule does."""
+def _graded(text: Text, found: list[_Found], suspected: list[tuple[int, int, float]]) -> list[Detection]:
+    """One detection a place and type, the surest. The model's own stands only where no sentence does."""
     detections: list[Detection] = []
-    for start, end, rule, score in found:
-        if score < _AGREED and any(a < end and start < b for a, b, _ in suspected):
+    by_model = _Stretches((start, end) for start, end, _ in suspected)
+    by_sentence = _Stretches((one.start, one.end) for one in found)
+    for one in found:
+        score = one.score
+        if score < _AGREED and by_model.touch(one.start, one.end):
             score = _AGREED
-        detections.append(Detection("injection", _type(rule), score, *text.span(start, end), rule))
-    for start, end, score in suspected:
-        if not any(a < end and start < b for a, b, _, _ in found):
-            at = text.span(start, end)
+        detections.append(Detection("injection", one.type, score, *text.span(one.start, one.end), one.rule))
+    for start, end, above in suspected:
+        if not by_sentence.touch(start, end):
+            score = _WEAK + (_MODEL_AT_MOST - _WEAK) * (1 - exp(-above))
             detections.append(
-                Detection("injection", "injection", min(score, _MODEL_AT_MOST), *at, "injection.model")
+                Detection("injection", "injection", score, *text.span(start, end), "injection.model")
             )
     detections.sort(key=lambda d: (-d.score, d.start, -d.end))
     kept: list[Detection] = []
-    for one in detections:
-        if all(one.type != k.type or one.end <= k.start or k.end <= one.start for k in kept[-_COMPARED:]):
-            kept.append(one)
+    for detection in detections:
+        if all(
+            detection.type != k.type or detection.end <= k.start or k.end <= detection.start
+            for k in kept[-_COMPARED:]
+        ):
+            kept.append(detection)
     return sorted(kept, key=lambda d: (d.start, d.end))
+
+
+class _Stretches:
+    """Stretches of a text, joined where they overlap."""
+
+    def __init__(self, stretches: Iterable[tuple[int, int]]) -> None:
+        self._starts: list[int] = []
+        self._ends: list[int] = []
+        for start, end in sorted(stretches):
+            if self._ends and start < self._ends[-1]:
+                self._ends[-1] = max(self._ends[-1], end)
+            else:
+                self._starts.append(start)
+                self._ends.append(end)
+
+    def touch(self, start: int, end: int) -> bool:
+        """Whether one of them has a byte between `start` and `end`."""
+        before = bisect_left(self._starts, end)
+        return before > 0 and self._ends[before - 1] > start
 
 
 # How many neighbours a detection is compared with: a text full of attacks must not take quadratic time.
 _COMPARED = 64
-
-
-_JAILBREAK = frozenset(
-    "unfiltered_persona jailbreak_name dan can_do_anything never_refuse no_ethics two_answers without_restrictions hypothetical_harm in_character from_now_on_role you_are_now game_confess".split()
-)
-
-
-def _type(rule: str) -> str:
-    name = rule.partition(".")[2]
-    return "jailbreak" if name in _JAILBREAK else "prompt_extraction" if name in _EXTRACTION else "injection"
-
-
-_EXTRACTION = frozenset(
-    "reveal_prompt reveal_system_prompt what_is_your_prompt repeat_above beginning_with_you_are".split()
-)

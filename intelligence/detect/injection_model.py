@@ -1,9 +1,10 @@
-"""The learned half of `injection`: which words stand together in attacks.
+"""The learned half of `injection`: which concepts follow each other in attacks.
 
-A linear model over hashed words and pairs (`features`). It is asked about windows of `WINDOW` words, `STRIDE` apart,
-because an attack is a sentence or two, whatever surrounds it. The weights come from `python -m
-intelligence.detect.training`; docs/models/injection.md says from what, and how well it does on sources it has not
-seen.
+A linear model over `concepts.grams`. It is asked about windows of two blocks of `BLOCK` words, one block apart,
+because an attack is a sentence or two, whatever surrounds it; what a window holds twice counts once. The longer a
+text, the more windows could be taken for an attack by chance, so each has to pass a threshold that grows with the
+text. The weights come from `python -m intelligence.detect.training`; docs/models/injection.md says from what, and how
+well it does on sources it has not seen.
 """
 
 from __future__ import annotations
@@ -16,68 +17,70 @@ from typing import Any
 
 import numpy as np
 
-from intelligence.detect import features
+from intelligence.detect import concepts, features
 
-WINDOW = 48
-STRIDE = 16
+BLOCK = 12
 ARTIFACT = Path(__file__).parent / "models" / "injection.npz"
+# What the length of a text takes from the scores of its windows.
+_PER_LENGTH, _LENGTH_BYTES = 0.25, 64
 
 
 @dataclass(frozen=True, slots=True)
 class Model:
-    single: Any  # float32, a weight for each place
-    pair: Any
+    weights: Any  # float32, one for each place of `concepts`
     bias: float
     threshold: float  # of the raw score
-    date: str
 
 
 @cache
 def load(path: Path = ARTIFACT) -> Model:
     """The artifact: weights as int8 with one scale. Arrays only; nothing in it can run."""
     with np.load(path, allow_pickle=False) as stored:
-        scale = float(stored["scale"])
-        return Model(
-            stored["single"].astype(np.float32) * scale,
-            stored["pair"].astype(np.float32) * scale,
-            float(stored["bias"]),
-            float(stored["threshold"]),
-            str(stored["date"]),
-        )
+        weights = stored["weights"].astype(np.float32) * np.float32(stored["scale"])
+        return Model(weights, float(stored["bias"]), float(stored["threshold"]))
 
 
-def scores(words: features.Words, model: Model) -> tuple[Any, Any, Any]:
-    """(first word, word behind the last, raw score) of each window. A window's score is the sum of its weights over
-    the root of its length."""
-    count = len(words.single)
-    sums = np.zeros(count + 1, np.float64)
-    np.cumsum(model.single[words.single], out=sums[1:])
-    pairs = np.zeros(count + 1, np.float64)
-    np.cumsum(model.pair[words.pair], out=pairs[2:])
-    firsts = np.arange(0, max(count - WINDOW + STRIDE, 1), STRIDE)
-    lasts = np.minimum(firsts + WINDOW, count)
-    # Pair i joins words i and i+1, and stands in the sums behind the second.
-    total = sums[lasts] - sums[firsts] + pairs[lasts] - pairs[np.minimum(firsts + 1, lasts)]
-    return firsts, lasts, total / np.sqrt(lasts - firsts) + model.bias
+def allowance(length: int) -> float:
+    """By how much the threshold grows for a text of `length` bytes."""
+    return float(_PER_LENGTH * np.log1p(length / _LENGTH_BYTES))
 
 
-def windows(words: features.Words) -> Iterator[tuple[int, int, float]]:
-    """(start, end, score from 0.5) in bytes, of the stretches that the model takes for an attack."""
+def windows(words: features.Words, length: int) -> Iterator[tuple[int, int, float]]:
+    """(start, end, raw score above the threshold) of the stretches that the model takes for an attack, in bytes of
+    the piece that `words` are of. `length` is that of the whole text."""
     model = load()
-    firsts, lasts, raw = scores(words, model)
-    over = np.flatnonzero(raw > model.threshold)
+    count = len(words.starts)
     stretch: tuple[int, int, float] | None = None
-    for index in over:
-        first, last = int(firsts[index]), int(lasts[index])
-        score = float(1 / (1 + np.exp(model.threshold - raw[index])))
+    for window, raw in over(words, model, model.threshold + allowance(length)):
+        first, last = window * BLOCK, min((window + 2) * BLOCK, count)
         if stretch is not None and first < stretch[1]:
-            stretch = (stretch[0], last, max(stretch[2], score))
+            stretch = (stretch[0], last, max(stretch[2], raw))
             continue
         if stretch is not None:
             yield _bytes(words, stretch)
-        stretch = (first, last, score)
+        stretch = (first, last, raw)
     if stretch is not None:
         yield _bytes(words, stretch)
+
+
+def over(words: features.Words, model: Model, threshold: float) -> Iterator[tuple[int, float]]:
+    """(number of the window, by how much its score passes `threshold`)."""
+    ends, places = concepts.grams(words)
+    weights = model.weights[places]
+    blocks = ends // BLOCK
+    # What speaks for an attack, counted as often as it stands, is never less than the score: most windows end here.
+    hopes = np.bincount(blocks, np.maximum(weights, 0), count_of(words) + 1)
+    hopes = hopes[:-1] + hopes[1:] + model.bias
+    for window in np.flatnonzero(hopes > threshold):
+        inside = (blocks == window) | (blocks == window + 1)
+        raw = float(model.weights[np.unique(places[inside])].sum()) + model.bias
+        if raw > threshold:
+            yield int(window), raw - threshold
+
+
+def count_of(words: features.Words) -> int:
+    """How many windows there are: the last one may be short."""
+    return max(-(-len(words.starts) // BLOCK) - 1, 1)
 
 
 def _bytes(words: features.Words, stretch: tuple[int, int, float]) -> tuple[int, int, float]:

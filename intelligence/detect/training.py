@@ -1,7 +1,7 @@
 """Trains the injection model: `python -m intelligence.detect.training`, or `make train`.
 
 Reads `injection.jsonl.gz` (`{"text", "label", "kind", "source"}` a line) from `LLMITM_DATASETS` and writes
-`models/injection.npz`. Needs scikit-learn, which nothing that runs imports.
+`models/injection.npz`, the same bytes from the same data. Needs scikit-learn, which nothing that runs imports.
 
 Attacks inside tool output are not trained on: what they add to the same attacks by themselves is the look of tool
 output, and a model that has learned that flags every tool. They are scored all the same.
@@ -20,24 +20,24 @@ import os
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from intelligence.detect import features, injection_model
-from intelligence.detect.injection_model import STRIDE, WINDOW
+from intelligence.detect import concepts, features, injection_model
+from intelligence.detect.injection_model import BLOCK, allowance
 
 # A text longer than this is trained on by its beginning.
-_MAX_BYTES = 60_000
-_TURNS = 2
+_MAX_BYTES = 40_000
 _BENIGN_PER_TEXT = 3
 _HARD_QUANTILE = 0.99
 _MARGIN = 0.5
 _POWER = 0.6
-_ATTACK_SHARE = 0.35
-_C = 1.0
+_ATTACK_SHARE = 0.2
+_C = 0.3
+# What a feature counts in a window: by it the penalty of the fit is scaled.
+_VALUE = 0.25
 # False positives among benign texts that the threshold is set for.
 FALSE_POSITIVES = 0.003
 
@@ -56,8 +56,7 @@ SPLITS: tuple[frozenset[str], ...] = (
 
 @dataclass(frozen=True, slots=True)
 class Weights:
-    single: Any
-    pair: Any
+    places: Any
     bias: float
     threshold: float = 0.0
 
@@ -71,25 +70,21 @@ class Corpus:
         self.label = np.array([r["label"] for r in records])
         self.source = np.array([r["source"] for r in records])
         self.kind = np.array([r["kind"] for r in records])
-        values: list[Any] = []
+        self.allowance = np.zeros(len(records))
         places: list[Any] = []
         ends = [0]
         text: list[int] = []
         for number, record in enumerate(records):
-            words = features.words(record["text"].encode("utf-8", "replace")[:_MAX_BYTES][: features.PIECE])
-            count = len(words.single)
-            for first in range(0, max(count - WINDOW + STRIDE, 1) if count else 0, STRIDE):
-                last = min(first + WINDOW, count)
-                row = np.concatenate((words.single[first:last], words.pair[first : last - 1] + features.SIZE))
-                places.append(row)
-                values.append(np.full(len(row), 1 / np.sqrt(last - first), np.float32))
-                ends.append(ends[-1] + len(row))
+            data = record["text"].encode("utf-8", "replace")
+            self.allowance[number] = allowance(len(data))
+            for held in _windows(data[:_MAX_BYTES]):
+                places.append(held)
+                ends.append(ends[-1] + len(held))
                 text.append(number)
-        shape = (len(text), 2 * features.SIZE)
+        values = np.full(ends[-1], _VALUE, np.float32)
         self.rows = sparse.csr_matrix(
-            (np.concatenate(values), np.concatenate(places), np.array(ends)), shape=shape
+            (values, np.concatenate(places), np.array(ends)), shape=(len(text), concepts.SIZE)
         )
-        self.rows.sum_duplicates()
         self.text = np.array(text)
         self.windows = np.bincount(self.text, minlength=len(records))
 
@@ -98,6 +93,19 @@ class Corpus:
         highest = np.full(len(self.label), -np.inf)
         np.maximum.at(highest, self.text[rows], scores)
         return highest
+
+
+def _windows(data: bytes) -> list[Any]:
+    """The places that each window of a text holds."""
+    words = features.words(data)
+    if not len(words.starts):
+        return []
+    at, places = concepts.grams(words)
+    order = np.argsort(at, kind="stable")
+    at, places = at[order], places[order].astype(np.int64)
+    firsts = np.arange(injection_model.count_of(words)) * BLOCK
+    borders = zip(np.searchsorted(at, firsts), np.searchsorted(at, firsts + 2 * BLOCK), strict=True)
+    return [np.unique(places[first:last]) for first, last in borders]
 
 
 def read(folder: Path) -> list[dict[str, Any]]:
@@ -115,19 +123,16 @@ def train(corpus: Corpus, texts: Any) -> Weights:
     benign, attack = rows[corpus.label[of] == 0], rows[(corpus.label[of] == 1) & plain]
     positive = attack[corpus.windows[corpus.text[attack]] <= 3]
     sample = benign[rng.random(len(benign)) < _BENIGN_PER_TEXT / corpus.windows[corpus.text[benign]]]
-    negative = sample
-    weights = _fit(corpus, negative, positive)
-    for _ in range(_TURNS):
-        liked = _score(corpus, attack, weights)
-        positive = attack[liked >= corpus.best(liked, attack)[corpus.text[attack]] - _MARGIN]
-        hard = _score(corpus, benign, weights)
-        negative = np.union1d(sample, benign[hard > np.quantile(hard, _HARD_QUANTILE)])
-        weights = _fit(corpus, negative, positive)
-    return weights
+    weights = _fit(corpus, sample, positive)
+    liked = _score(corpus, attack, weights)
+    positive = attack[liked >= corpus.best(liked, attack)[corpus.text[attack]] - _MARGIN]
+    hard = _score(corpus, benign, weights)
+    negative = np.union1d(sample, benign[hard > np.quantile(hard, _HARD_QUANTILE)])
+    return _fit(corpus, negative, positive)
 
 
 def _score(corpus: Corpus, rows: Any, weights: Weights) -> Any:
-    return corpus.rows[rows] @ np.concatenate((weights.single, weights.pair)) + weights.bias
+    return corpus.rows[rows] @ weights.places / _VALUE + weights.bias
 
 
 def _fit(corpus: Corpus, negative: Any, positive: Any) -> Weights:
@@ -144,47 +149,42 @@ def _fit(corpus: Corpus, negative: Any, positive: Any) -> Weights:
     weight = np.minimum(weight, 20 * np.median(weight))
     model = LogisticRegression(C=_C, solver="liblinear", tol=1e-2, max_iter=50)
     model.fit(corpus.rows[rows], label, sample_weight=weight / weight.mean())
-    return Weights(
-        model.coef_[0][: features.SIZE], model.coef_[0][features.SIZE :], float(model.intercept_[0])
-    )
+    return Weights(model.coef_[0] * _VALUE, float(model.intercept_[0]))
 
 
-def left_out(corpus: Corpus, splits: Sequence[frozenset[str]] = SPLITS) -> tuple[Any, Any]:
-    """(score, threshold) of each text by the model that has not seen its source.
-
-    The threshold of a split is set on the benign texts of all others, each scored by the model that had left it out
-    too.
-    """
-    score = np.full(len(corpus.label), np.nan)
-    everything = np.arange(len(corpus.text))
-    masks = [np.isin(corpus.source, sorted(split)) for split in splits]
-    for mask in masks:
+def left_out(corpus: Corpus, splits: Sequence[frozenset[str]] = SPLITS) -> Any:
+    """The score of each text by the model that has not seen its source: that of its best window, less what its length allows."""
+    score = np.full(len(corpus.label), -np.inf)
+    for mask in masks(corpus, splits):
         weights = train(corpus, ~mask)
-        score[mask] = corpus.best(_score(corpus, everything, weights), everything)[mask]
+        rows = np.flatnonzero(mask[corpus.text])
+        score[mask] = corpus.best(_score(corpus, rows, weights), rows)[mask]
+    return score - corpus.allowance
+
+
+def masks(corpus: Corpus, splits: Sequence[frozenset[str]] = SPLITS) -> list[Any]:
+    return [np.isin(corpus.source, sorted(split)) for split in splits]
+
+
+def frozen(corpus: Corpus, score: Any, share: float) -> Any:
+    """The threshold for each text: that for `share` of false positives among the benign texts of all other splits,
+    each scored by the model that had left it out too."""
     threshold = np.full(len(score), np.nan)
-    for mask in masks:
-        others = score[~mask & (corpus.label == 0)]
-        threshold[mask] = np.quantile(others, 1 - FALSE_POSITIVES)
-    return score, threshold
+    for mask in masks(corpus):
+        threshold[mask] = np.quantile(score[~mask & (corpus.label == 0)], 1 - share)
+    return threshold
 
 
 def save(weights: Weights, path: Path) -> None:
     """int8 with one scale; what a weight loses by it is a hundredth of the largest."""
-    top = float(np.quantile(np.abs(np.concatenate((weights.single, weights.pair))), 0.9999))
-    scale = top / 127
-
-    def small(values: Any) -> Any:
-        return np.clip(np.round(values / scale), -127, 127).astype(np.int8)
-
+    scale = float(np.quantile(np.abs(weights.places), 0.9999)) / 127
     path.parent.mkdir(parents=True, exist_ok=True)
     np.savez_compressed(
         path,
-        single=small(weights.single),
-        pair=small(weights.pair),
+        weights=np.clip(np.round(weights.places / scale), -127, 127).astype(np.int8),
         scale=np.float32(scale),
         bias=np.float32(weights.bias),
         threshold=np.float32(weights.threshold),
-        date=np.array(datetime.now(UTC).strftime("%Y-%m-%d")),
     )
 
 
@@ -193,21 +193,12 @@ def main() -> None:
     if not (folder / "injection.jsonl.gz").is_file():
         sys.exit(f"No injection.jsonl.gz in {folder}. Point LLMITM_DATASETS to the folder that has it.")
     corpus = Corpus(read(folder))
-    score, threshold = left_out(corpus)
-    over = score > threshold
-    for source in sorted(set(corpus.source)):
-        mask = corpus.source == source
-        print(
-            f"{source:46}{'attack' if corpus.label[mask][0] else 'benign':8}{mask.sum():6}{over[mask].mean():8.3f}"
-        )
-    print(
-        f"recall {over[corpus.label == 1].mean():.3f}, false positives {over[corpus.label == 0].mean():.4f}"
-    )
+    score = left_out(corpus)
     weights = train(corpus, np.ones(len(corpus.label), bool))
     # Set on texts that the scoring models had not seen: the final model's own scores of them would be too low.
-    final = float(np.quantile(score[corpus.label == 0], 1 - FALSE_POSITIVES))
-    save(Weights(weights.single, weights.pair, weights.bias, final), injection_model.ARTIFACT)
-    print(f"wrote {injection_model.ARTIFACT}")
+    threshold = float(np.quantile(score[corpus.label == 0], 1 - FALSE_POSITIVES))
+    save(Weights(weights.places, weights.bias, threshold), injection_model.ARTIFACT)
+    print(f"wrote {injection_model.ARTIFACT}; `make eval` says how well it does")
 
 
 if __name__ == "__main__":

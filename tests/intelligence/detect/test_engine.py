@@ -8,20 +8,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from intelligence.detect import commands, detection, engine, exfiltration, injection_rules, secret_rules
+from intelligence.detect import commands, detection, engine, exfiltration, secret_rules, sentences
 from intelligence.detect.engine import Group, Rule, Text
 
 FOLDER = Path(engine.__file__).parent
 PATTERNS = [
     *(regex for _, regex in secret_rules.PREFIXED + secret_rules.PLACED),
     *(regex for _, _, regex in commands.RULES),
-    *(regex for family, _, _, regex in injection_rules.RULES if family == "mark"),
+    *(one.regex for one in sentences.SENTENCES if one.family == sentences.MARK),
     *(rule.regex for rule in exfiltration.group().rules),
 ]
 
 
 def test_no_pattern_runs_in_a_backtracking_engine() -> None:
-    for path in FOLDER.glob("*.py"):
+    for path in FOLDER.rglob("*.py"):
         names = {
             alias.name.partition(".")[0]
             for node in ast.walk(ast.parse(path.read_text()))
