@@ -29,6 +29,7 @@ from intelligence.policy.rule import (
     DetectionMatch,
     Example,
     LimitMatch,
+    List,
     LoopMatch,
     PolicyFile,
     Rule,
@@ -73,7 +74,7 @@ def config() -> str:
 
 def _applies(section: str) -> str:
     """The proxy reads the file again when it changes; the dashboard reads it once, when it starts."""
-    return "restart" if section == "dashboard" else "at once"
+    return "restart" if section in ("dashboard", "second_opinion") else "at once"
 
 
 def _type(field: FieldInfo) -> str:
@@ -263,6 +264,7 @@ def policy() -> str:
         TimeMatch: "`time`",
         Example: "`tests`",
         Allowance: "`allow`",
+        List: "`lists`",
     }
     parts = []
     for model, title in titles.items():

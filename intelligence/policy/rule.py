@@ -218,7 +218,8 @@ class Example(Part):
     name: str = Field("", description="What the example shows.")
     given: dict[str, Any] = Field(
         description="The call: `provider`, `model`, `user`, `at` …; `messages` (role, content) and `answer` as text, "
-        "`tool_calls` (name, arguments), `detections` to do without detectors, `used` for what a limit counted."
+        "`tool_calls` (name, arguments), `files` as text, `detections` to do without detectors, `used` for what a limit counted, "
+        "`listed` for what is in a list."
     )
     expect: Literal["allow", "alert", "redact", "block", "throttle", "nothing"] = Field(
         description="The action decided by this rule; `nothing` when it must not match."
