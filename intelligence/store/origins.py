@@ -21,15 +21,19 @@ _TASK = 12
 # Of an answer is remembered: so many of its texts, and of each so many characters.
 _TASKS, _TASK_CHARS = 64, 16_384
 
-# One question for all of them: a request that begins a session asks it, and most do.
+# One question for all of them: a request that begins a session asks it, and most do. `waits`: for the results of tools.
 _RECENT = f"""
-    select s.seq, s.last_request, s.requests, t.state, t.answer, t.claimed, r.tool_calls <> '[]' as called
+    select s.seq, s.last_request, s.requests > 1 as went_on, t.answer,
+        t.state is not null and not t.claimed and r.tool_calls <> '[]' as waits
     from (select seq, last_request, requests, last_at from sessions where scope = :scope and last_at >= :since
         order by last_at desc limit {_LOOKED_AT}) s
     join turns t on t.request = s.last_request join requests q on q.seq = s.last_request
     left join responses r on r.request = s.last_request
-    where q.credential_fingerprint is :fingerprint order by s.last_at desc"""  # noqa: S608
+    where (went_on or waits) and q.credential_fingerprint is :fingerprint order by s.last_at desc"""  # noqa: S608
 _SAME_SYSTEM = "select 1 from turns where session = ? and system is ? limit 1"
+
+# Session, its last request, whether it went on, the key of its last answer, whether that waits.
+type _Recent = tuple[int, int, int, bytes | None, int]
 
 
 class Origins:
@@ -38,20 +42,22 @@ class Origins:
         self._db = cursor
         self._tasks_of: dict[int, list[str]] = {}
 
-    def find(self, asked: Asked) -> tuple[str, sqlite3.Row] | None:
-        """`compaction` or `subagent`, and the session (`seq`, `last_request`)."""
+    def find(self, asked: Asked) -> tuple[str, int, int] | None:
+        """`compaction` or `subagent`, the session and its last request."""
         if not asked.path:
             return None
         recent = self._recent(asked)
         if not asked.stated.session:
-            for session in recent:
-                if session["requests"] > 1 and self._compacted(asked, session):
-                    return "compaction", session
+            for session, last, went_on, answer, _ in recent:
+                if went_on and self._compacted(asked, session, last, answer):
+                    return "compaction", session, last
         first = next(iter(asked.first_texts), "").strip()
         if len(first) >= _TASK:
-            for session in recent:
-                if self._tasked(session, first):
-                    return "subagent", session
+            for session, last, _, _, waits in recent:
+                if waits:
+                    for task in self._tasks(last):
+                        if task in first or first in task:
+                            return "subagent", session, last
         return None
 
     def summary(self, asked: Asked, last: int) -> bool:
@@ -60,31 +66,25 @@ class Origins:
         summary = squeezed(row["text"]) if row else ""
         return len(summary) >= COPIED and any(summary in said for said in asked.opening_squeezed)
 
-    def _recent(self, asked: Asked) -> list[sqlite3.Row]:
+    def _recent(self, asked: Asked) -> list[_Recent]:
         values = {
             "scope": asked.scope,
             "since": asked.row["started_at"] - _RECENT_MS,
             "fingerprint": asked.row["credential_fingerprint"],
         }
-        return self._db.execute(_RECENT, values).fetchall()
+        return self._db.connection.execute(_RECENT, values).fetchall()
 
-    def _compacted(self, asked: Asked, session: sqlite3.Row) -> bool:
-        same_system = self._db.execute(_SAME_SYSTEM, (session["seq"], asked.system)).fetchone()
-        if same_system and self.summary(asked, int(session["last_request"])):
+    def _compacted(self, asked: Asked, session: int, last: int, answer: bytes | None) -> bool:
+        same_system = self._db.execute(_SAME_SYSTEM, (session, asked.system)).fetchone()
+        if same_system and self.summary(asked, last):
             return True
         # A history cut at its beginning ends with the last answer all the same.
-        if asked.last_answer is None or session["answer"] is None:
+        if asked.last_answer is None or answer is None:
             return False
         said, calls = asked.last_answer
-        if answer_key(said, calls) != session["answer"]:
+        if answer_key(said, calls) != answer:
             return False
         return len(squeezed(said)) >= COPIED or any(id_ for id_, _, _ in calls)
-
-    def _tasked(self, session: sqlite3.Row, first: str) -> bool:
-        if session["state"] is None or session["claimed"] or not session["called"]:
-            return False
-        tasks = self._tasks(session["last_request"])
-        return bool(tasks) and any(task in first or first in task for task in tasks)
 
     def _tasks(self, request: int) -> list[str]:
         """What the tool calls of an answer say, remembered for it is asked for often."""

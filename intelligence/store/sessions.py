@@ -100,11 +100,10 @@ class Sessions:
         origin = self._origins.find(asked)
         if origin is None:
             return self._new(asked, "start", None)
-        link, session = origin
-        parent = int(session["last_request"])
+        link, session, parent = origin
         if link == "compaction":
-            return self._join(asked, session["seq"], link, parent)
-        return self._new(asked, link, parent, parent_session=session["seq"])
+            return self._join(asked, session, link, parent)
+        return self._new(asked, link, parent, parent_session=session)
 
     def _new(
         self, asked: Asked, link: str, parent: int | None, *, parent_session: int | None = None

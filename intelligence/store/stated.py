@@ -35,6 +35,7 @@ _REPOSITORY = re.compile(
 _SEARCHED = 200_000
 _TAG = re.compile(r"<([\w-]{1,64})[^<>]{0,256}>")
 _TITLE = 120
+_TITLE_SEARCHED = 2000
 
 
 class _Ids(msgspec.Struct):
@@ -115,7 +116,7 @@ def title(texts: Iterable[str]) -> str | None:
     for text in texts:
         own = _behind_tags(text[:_SEARCHED])
         if own and not own.startswith("# AGENTS.md"):
-            line = " ".join(own.split("\n", 1)[0].split())
+            line = " ".join(own[:_TITLE_SEARCHED].split("\n", 1)[0].split())
             return line if len(line) <= _TITLE else line[: _TITLE - 1] + "…"
     return None
 

@@ -96,14 +96,25 @@ def split(body: bytes) -> Split | None:
         return None
     if not found.key:
         return None
-    merged: list[bytes | Part | Chain] = []
-    for item in found.envelope:
-        if isinstance(item, bytes) and merged and isinstance(merged[-1], bytes):
-            merged[-1] += item
-        elif item != b"":
-            merged.append(item)
-    found.envelope = merged
+    found.envelope = _merged(found.envelope)
     return found
+
+
+def _merged(items: list[bytes | Part | Chain]) -> list[bytes | Part | Chain]:
+    """Bytes that stand together as one."""
+    merged: list[bytes | Part | Chain] = []
+    between: list[bytes] = []
+    for item in items:
+        if type(item) is bytes:
+            between.append(item)
+            continue
+        if bytes_ := b"".join(between):
+            merged.append(bytes_)
+        between.clear()
+        merged.append(item)
+    if bytes_ := b"".join(between):
+        merged.append(bytes_)
+    return merged
 
 
 class _NotPlain(Exception):

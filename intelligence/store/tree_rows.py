@@ -161,10 +161,11 @@ def _seen(split: Split) -> bytes:
     """Of all that stands around the messages, as it came; each item with what it is and its length."""
     said = [split.key.encode()]
     for item in split.envelope:
-        if isinstance(item, bytes):
+        kind = type(item)
+        if kind is Part:
+            said += (item.kind.encode(), b"%d " % len(item.raw), item.raw)
+        elif kind is bytes:
             said += (b"%d " % len(item), item)
-        elif isinstance(item, Part):
-            said += (b"%b %d " % (item.kind.encode(), len(item.raw)), item.raw)
         else:
             said += (b"text " if item.text else b"chain ", item.separator)
     return blake2b(b"".join(said), digest_size=HASH_BYTES).digest()

@@ -288,7 +288,7 @@ def main() -> int:
         rows = (
             lambda: storage(folder / "storage", 100),
             lambda: rate(
-                folder / "short", "drain, 10 KB", 500, 300 if quick else 2000, turns=1, prompt=3_000, first=4_500, turn=800
+                folder / "short", "drain, 10 KB", 500, 300 if quick else 2000, turns=1, prompt=3_000, first=1_500, turn=800
             ),
             lambda: rate(
                 folder / "long", "drain, 250 KB", 60, 30 if quick else 150,
