@@ -238,7 +238,8 @@ def test_exceptions_are_so_by_the_sdk(sdk, exchange_id):
     (exchange,) = (e for file in corpus.FILES for e in corpus.exchanges(file) if e["id"] == exchange_id)
     recorded = _Recorded(exchange)
     if sdk == "together":
-        together = pytest.importorskip("together", reason="run with `uv run --with together`")
+        import together
+
         client = together.Together(
             api_key="k", base_url="http://provider/v1", max_retries=0, http_client=recorded.client(httpx)
         )
