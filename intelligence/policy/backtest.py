@@ -163,6 +163,8 @@ class _Replay:
         self.limits.use(counters_of(self.compiled.rules))
         looks = frozenset[str]().union(*(one.looks_at for one in self.compiled.rules))
         tokens = any(one.rule.when.limit and one.rule.when.limit.tokens for one in self.compiled.rules)
+        if "detection" in looks:
+            self.scanner.load()  # which takes longer than a call may
         self.sized = bool(looks & _SIZES) or tokens
         self.ends: list[tuple[float, int, Spent, str]] = []
         self.open: Counter[str] = Counter()

@@ -16,6 +16,7 @@ from intelligence.detect.lazily import Scans
 from intelligence.policy.facts import Facts, Found, Standing, ToolCall
 from intelligence.policy.loops import going_round
 from intelligence.policy.rule import LimitMatch, LoopMatch
+from intelligence.policy.steps import Step, steps_of
 from intelligence.rewrite.placeholder import placeholders
 from intelligence.store.ids import keyed_hash
 from intelligence.wire.files import files
@@ -53,6 +54,7 @@ class CallEvidence:
     _value: Any = None
     _places: list[Place] | None = None
     _request: Request | None = None
+    _steps: list[Step] | None = None
     _found: dict[str, list[Found]] = field(default_factory=dict)
 
     def value(self) -> Any:
@@ -134,7 +136,9 @@ class CallEvidence:
         return self.limits.standing(rule, limit, self.facts)
 
     def loop(self, loop: LoopMatch) -> str | None:
-        return going_round(loop, self.request())
+        if self._steps is None:
+            self._steps = steps_of(self.request().messages)
+        return going_round(loop, self.request(), self._steps)
 
 
 def _joined(texts: Sequence[Place]) -> list[ToolCall]:

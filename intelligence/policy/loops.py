@@ -25,11 +25,11 @@ LONGEST_CYCLE = 4
 PATIENCE = 5
 
 
-def going_round(loop: LoopMatch, request: Request) -> str | None:
-    """What goes round, in words without content; None for an agent that gets on."""
+def going_round(loop: LoopMatch, request: Request, steps: Sequence[Step] | None = None) -> str | None:
+    """What goes round, in words without content; None for an agent that gets on. `steps`: those of the request, if known."""
     if loop.turns is not None and (turns := turns_of(request.messages)) >= loop.turns:
         return f"{turns} turns in one conversation"
-    return found(loop, steps_of(request.messages))
+    return found(loop, steps_of(request.messages) if steps is None else steps)
 
 
 def found(loop: LoopMatch, steps: Sequence[Step]) -> str | None:

@@ -19,7 +19,8 @@ from intelligence.wire.parts import Message, Part
 # Of a history, its last steps: more than any ceiling asks for.
 MAX_STEPS = 400
 _HEAD = 2000
-_NUMBERS = re2.compile(r"0x[0-9a-fA-F]+|[0-9]+")
+# Not by re2, which calls back for each match: classes of letters alone cannot make this one backtrack.
+_NUMBERS = re.compile(r"0x[0-9a-fA-F]+|[0-9]+")
 _FAILED = re2.compile(
     r"(?i)^\W{0,3}(?:<tool_use_error>|(?:\w+ ?)?(?:error|exception|failure)\b|failed\b|traceback|fatal:|panic:|cannot |can't |"
     r"unable to |no such |permission denied|command not found|not found\b|timed? ?out\b|invalid )|"
@@ -34,16 +35,21 @@ _SPACE = re.compile(r"\s+")
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """Digests of the call with its arguments, of the result as it came, and of the result with its numbers levelled. `waits`: the
-    result says that something is not done yet. `arguments` is the text itself, shortened."""
+    """Digests of the call with its arguments, and of the result as it came. `waits`: the result says that something is not done
+    yet. `said` and `arguments` are the texts of result and call themselves, shortened."""
 
     tool: str
     call: bytes
     result: bytes
-    levelled: bytes
+    said: str
     failed: bool
     waits: bool
     arguments: str
+
+    @property
+    def levelled(self) -> str:
+        """The result with its numbers made the same. Asked of few steps: those that look alike otherwise."""
+        return _SPACE.sub(" ", _NUMBERS.sub("0", self.said))
 
 
 def steps_of(messages: Sequence[Message]) -> list[Step]:
@@ -72,9 +78,7 @@ def _steps(messages: Sequence[Message]) -> Iterator[Step]:
         elif message.role in ("assistant", "model"):
             said = words
         elif said and words and not results:
-            yield Step(
-                "", _digest(said), _digest(words), _digest(_levelled(words)), False, False, said[:_HEAD]
-            )
+            yield Step("", _digest(said), _digest(words), words[:_HEAD], False, False, said[:_HEAD])
             said = None
 
 
@@ -99,15 +103,11 @@ def _step(call: Part, result: Part) -> Step:
         call.name or "?",
         _digest(f"{call.name}\0{call.text}"),
         _digest(text),
-        _digest(_levelled(text)),
+        text[:_HEAD],
         failed,
         not failed and bool(_WAITS.search(text[:_HEAD])),
         call.text[:_HEAD],
     )
-
-
-def _levelled(text: str) -> str:
-    return _SPACE.sub(" ", str(_NUMBERS.sub("0", text[:_HEAD])))
 
 
 def _digest(text: str) -> bytes:

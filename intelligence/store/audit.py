@@ -179,7 +179,7 @@ def _genesis(db: sqlite3.Connection, key: bytes) -> str:
 
 
 def _mac(key: bytes, previous: str, entry: tuple[Any, ...]) -> str:
-    return hmac.new(key, previous.encode() + _canonical(entry), "sha256").hexdigest()
+    return hmac.digest(key, previous.encode() + _canonical(entry), "sha256").hex()
 
 
 def _canonical(entry: tuple[Any, ...]) -> bytes:

@@ -65,6 +65,8 @@ class Judge:
             return
         compiled = self._in_force.compiled
         self._later = {way: compiled.of(way, later=True) for way in ("request", "response")}
+        if any("detection" in one.looks_at for rules in self._later.values() for one in rules):
+            self._scanner.load()  # which takes longer than a call may
         self._allowed = allowed(self._in_force.allow, self._key)
 
     def heads(self, db: sqlite3.Connection, row: dict[str, Any], body: bytes) -> list[GovernHead]:
