@@ -25,7 +25,16 @@ WHOLE = json.dumps(
 
 
 @pytest.mark.parametrize(
-    "content_type", [SSE, "text/event-stream;charset=UTF-8", JSON, "text/plain", "", "Text/Event-Stream"]
+    "content_type",
+    [
+        SSE,
+        "text/event-stream",
+        "text/event-stream;charset=UTF-8",
+        JSON,
+        "text/plain",
+        "",
+        "Text/Event-Stream",
+    ],
 )
 @pytest.mark.parametrize(
     "body", [STREAM, b": hello\n\n" + STREAM, b"\n\n" + STREAM, WHOLE, b"\xef\xbb\xbf" + WHOLE]

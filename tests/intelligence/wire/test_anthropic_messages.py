@@ -84,6 +84,12 @@ def test_stream():
     }
 
 
+def test_pings_may_stand_anywhere():
+    events = [*STREAM, *END]
+    everywhere = [PING, *(one for event in events for one in (event, PING))]
+    assert read("anthropic-messages", sse(*everywhere)) == read("anthropic-messages", sse(*events))
+
+
 def test_counts_replace_and_never_add():
     usage = {
         "input_tokens": 3,

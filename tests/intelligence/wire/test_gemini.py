@@ -25,7 +25,7 @@ CHUNKS = [
     chunk({"text": "Hel"}, usageMetadata={"promptTokenCount": 121, "candidatesTokenCount": 2}),
     chunk(
         {"text": "lö"},
-        {"functionCall": {"id": "c", "name": "add", "args": {"a": 1}}, "thoughtSignature": "x" * 500},
+        {"functionCall": {"id": "c", "name": "add", "args": {"a": 1}}, "thoughtSignature": "x" * 20_000},
     ),
     chunk({"functionCall": {"name": "now"}}, {"text": ""}, reason="STOP", usageMetadata=USAGE),
 ]
@@ -81,6 +81,15 @@ def test_blocked_prompt_has_no_candidates():
     )
     assert (answer.finish_reason, answer.text, answer.terminal) == ("SAFETY", "", True)
     assert tokens(answer) == (4, None, None, None, None)
+
+
+@pytest.mark.parametrize("streamed", [True, False])
+def test_finish_message_is_no_text(streamed):
+    ended = chunk(reason="MALFORMED_FUNCTION_CALL")
+    ended["candidates"][0]["finishMessage"] = "Malformed function call: add(1"
+    answer = read("gemini", sse(CHUNKS[1], ended) if streamed else ended)
+    assert (answer.finish_reason, answer.terminal) == ("MALFORMED_FUNCTION_CALL", True)
+    assert (answer.text, answer.tool_calls) == ("Hel" if streamed else "", [])
 
 
 def test_enums_as_numbers():

@@ -59,14 +59,19 @@ def test_without_usage_it_stays_unknown():
         [chunk({"content": "H"}, usage=None), chunk({}, "stop", usage=None), chunk(usage=USAGE)],
         [chunk({"content": "H"}), chunk({}, "stop", usage=USAGE)],
         [chunk({"content": "H"}), chunk({}, "stop", x_groq={"id": "r", "usage": USAGE})],
+        [chunk({"content": "H"}), chunk({}, "stop", x_groq={"id": "r", "usage": USAGE}, usage=USAGE)],
+        [chunk({"content": "H"}), chunk({}, "stop", x_groq={"id": "r", "usage": USAGE}), chunk(usage=USAGE)],
         [
             chunk({"content": "H"}, usage=USAGE | {"completion_tokens": 1}),
             chunk({}, "stop", usage=USAGE),
             chunk(usage=None),
         ],
     ],
-    ids=["own chunk", "with the finish reason", "in x_groq only", "running totals"],
-)
+    ids=[
+        "own chunk", "with the finish reason", "in x_groq only", "in x_groq too", "in x_groq, then own chunk",
+        "running totals",
+    ],
+)  # fmt: skip
 def test_place_of_usage(events):
     assert tokens(read("openai-chat", sse(*events)))[:2] == (10, 5)
 
@@ -99,12 +104,13 @@ def test_azure_error_in_a_200():
         ([call(None, "a", "f", '{"x"'), call(None, arguments=":1}")], [("a", "f", '{"x":1}')]),
         ([call(0, "a", "f", "{}"), call(0, "b", "g", "{"), call(0, arguments="}")], [("a", "f", "{}"), ("b", "g", "{}")]),
         ([call(0, "a", "f")], [("a", "f", "")]),
+        ([call(0, "a", "f", ""), call(0, arguments="")], [("a", "f", "")]),
         ([call(0, "a", "f", {"x": 1})], [("a", "f", '{"x":1}')]),
         ([{"index": 0, "id": "a", "type": "custom", "custom": {"name": "f", "input": "ls"}}], [("a", "f", "ls")]),
     ],
     ids=[
         "pieces", "two", "name repeated", "name repeated without id", "no index, whole", "no index, pieces",
-        "index reused", "no arguments", "arguments as object", "custom",
+        "index reused", "no arguments", "empty arguments", "arguments as object", "custom",
     ],
 )  # fmt: skip
 def test_tool_deltas(deltas, expected):
@@ -123,8 +129,11 @@ def test_old_function_call():
 
 def test_snowflake_says_everything_empty():
     message = {"content": "Hi", "function_call": {"name": "", "arguments": ""}, "tool_calls": None}
-    answer = read("openai-chat", {"id": "", "choices": [{"message": message, "finish_reason": ""}]})
-    assert (answer.text, answer.finish_reason, answer.tool_calls) == ("Hi", None, [])
+    whole = {"id": "", "choices": [{"message": message, "finish_reason": ""}]}
+    streamed = sse({"id": "", "choices": [{"index": 0, "delta": message, "finish_reason": ""}]})
+    for body in (whole, streamed):
+        answer = read("openai-chat", body)
+        assert (answer.text, answer.finish_reason, answer.tool_calls) == ("Hi", None, [])
 
 
 @pytest.mark.parametrize(
@@ -149,6 +158,19 @@ def test_reasoning(delta):
     assert (answer.reasoning, answer.text) == ("Hm", "Hi")
 
 
+@pytest.mark.parametrize("thinking", ["Hm", [{"type": "text", "text": "Hm"}]], ids=["string", "list"])
+def test_magistral_sends_thinking_and_text_as_parts(thinking):
+    parts = [{"type": "thinking", "thinking": thinking}, {"type": "text", "text": "Hi"}]
+    whole = {"choices": [{"message": {"content": parts}, "finish_reason": "stop"}]}
+    for body in (
+        whole,
+        sse(chunk({"content": parts}), chunk({}, "stop")),
+        sse(chunk({"content": parts[:1]}), chunk({"content": "Hi"}), chunk({}, "stop")),
+    ):
+        answer = read("openai-chat", body)
+        assert (answer.reasoning, answer.text, answer.finish_reason) == ("Hm", "Hi", "stop")
+
+
 def test_content_as_list_and_as_object():
     listed = {
         "choices": [{"message": {"content": [{"type": "text", "text": "H"}, {"type": "text", "text": "i"}]}}]
@@ -171,13 +193,17 @@ def test_only_the_first_choice_counts():
 
 
 def test_comments_and_padding():
+    processing = b": OPENROUTER PROCESSING\n\n"
     body = (
-        b": OPENROUTER PROCESSING\n\n"
+        processing
         + sse(chunk({"content": "H", "obfuscation": "xxxx"}))
+        + processing * 2
+        + sse(chunk({"content": "i"}))
         + b": \n\n"
         + sse(chunk({}, "stop"))
     )
-    assert read("openai-chat", body).text == "H"
+    answer = read("openai-chat", body)
+    assert (answer.text, answer.finish_reason) == ("Hi", "stop")
 
 
 @pytest.mark.parametrize(
@@ -203,6 +229,25 @@ def test_error_in_a_stream(body, error):
     answer = read("openai-chat", body)
     assert (answer.error_type, answer.error_message) == error
     assert (answer.text, answer.terminal) == ("H", True)
+
+
+@pytest.mark.parametrize(
+    ("error", "expected"),
+    [
+        (
+            {"type": "invalid_request_error", "param": None, "code": "model_not_found"},
+            "invalid_request_error",
+        ),
+        ({"type": "invalid_request_error", "param": None, "code": None}, "invalid_request_error"),
+        ({"type": None, "code": "content_filter"}, "content_filter"),
+        ({"type": None, "code": 502}, "502"),
+        ({"code": None}, None),
+    ],
+    ids=["type and code", "code is null", "code is a string", "code is a number", "neither"],
+)
+def test_error_body(error, expected):
+    answer = read("openai-chat", {"error": error | {"message": "No."}}, status=400)
+    assert (answer.error_type, answer.error_message) == (expected, "No.")
 
 
 def test_a_stream_that_breaks_off():

@@ -144,8 +144,11 @@ def test_refusal_is_text():
 
 
 def test_comments_and_done():
-    body = b": \n\n" + sse(*STREAM, event("completed", response=RESPONSE), done=True)
-    assert read("openai-responses", body).text == "Hello"
+    """As OpenRouter sends it."""
+    end = sse(event("completed", response=RESPONSE), done=True)
+    body = b": OPENROUTER PROCESSING\n\n: \n\n" + sse(*STREAM[:9]) + b": \n\n" + sse(*STREAM[9:]) + end
+    answer = read("openai-responses", body)
+    assert (answer.text, answer.finish_reason, answer.terminal) == ("Hello", "completed", True)
 
 
 def test_a_realtime_session_over_http():
