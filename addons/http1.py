@@ -17,6 +17,7 @@ from mitmproxy.proxy.layers.http._base import HttpEvent, ReceiveHttp
 from mitmproxy.proxy.layers.http._events import (
     RequestEndOfMessage,
     RequestTrailers,
+    ResponseData,
     ResponseEndOfMessage,
     ResponseTrailers,
 )
@@ -66,6 +67,20 @@ class Server(_WithTrailers, _http1.Http1Server):
     """The side of the client."""
 
     ReceiveTrailers = RequestTrailers
+    _framed: tuple[http.Response | None, bool] = (None, False)
+
+    def send(self, event: HttpEvent) -> layer.CommandGenerator[None]:
+        """Whether an answer is chunked is asked once, not for each piece."""
+        if type(event) is not ResponseData or self.response is None:
+            yield from super().send(event)
+            return
+        if self._framed[0] is not self.response:
+            encoding = self.response.headers.get("transfer-encoding", "")
+            self._framed = (self.response, "chunked" in encoding.lower())
+        if data := event.data:
+            yield commands.SendData(
+                self.conn, b"%x\r\n%b\r\n" % (len(data), data) if self._framed[1] else data
+            )
 
 
 class Client(_WithTrailers, _http1.Http1Client):
