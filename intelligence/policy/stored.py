@@ -1,7 +1,8 @@
 """A stored call as a rule sees it: what the proxy saw on its way out, as far as the record still has it.
 
-What a rule redacted is put back where its original was kept. Where it was not, the texts are those that were sent, and what
-detectors saw then is read from the record; a pattern that redacted a text then is taken to match it again (`redacted_by`).
+What a rule redacted is put back where its original was kept: byte for byte, or, where the record has another spelling, as a JSON
+value. Where it was not, the texts are those that were sent, and what detectors saw then is read from the record; a pattern that
+redacted a text then is taken to match it again (`redacted_by`).
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from intelligence.policy.evidence import CallEvidence, Unreadable
 from intelligence.policy.facts import Facts, Found
 from intelligence.policy.governed import BYTES_PER_TOKEN, KEPT_OUT, measure
 from intelligence.store import queries
+from intelligence.store.governing import original
 from intelligence.store.judging import SECONDS, answer_places
 from intelligence.store.reading import BODY_BYTES
 from intelligence.store.spending import COLUMNS, facts_of
@@ -102,7 +104,8 @@ class StoredCall:
         if self._body is None:
             headers = [(str(name), str(value)) for name, value in json.loads(self.row["headers"] or "[]")]
             stored = queries.body(self.db, self.row["seq"], "request", headers, BODY_BYTES)
-            self._body = restored(stored, self._rewrites)
+            came = original(self.db, self.row["seq"], stored) if self._rewrites else None
+            self._body = came if came is not None else restored(stored, self._rewrites)
         return self._body or None
 
     def _kind(self) -> tuple[str | None, str | None, str]:

@@ -6,12 +6,15 @@ weightiest thing that was done, for lists.
 
 from __future__ import annotations
 
+import hashlib
 import sqlite3
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import msgspec
 
+from intelligence.rewrite.apply import undo
+from intelligence.rewrite.edits import Splice
 from intelligence.store.journal import GovernHead
 from intelligence.wire.json_value import sound
 
@@ -27,6 +30,9 @@ values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"""
 INSERT_REWRITE = """
 insert into rewrites (request, at, direction, rule, reason, pointer, before, after) values (?, ?, ?, ?, ?, ?, ?, ?)"""
 INSERT_ORIGINAL = "insert or ignore into originals (request, undo) values (?, ?)"
+_ORIGINAL = (
+    "select o.undo, q.body_sha256 from originals o join requests q on q.seq = o.request where o.request = ?"
+)
 MARK = """
 update requests set decision = :action where seq = :seq
     and (decision is null or instr(:order, decision || ',') < instr(:order, :action || ','))"""
@@ -86,7 +92,12 @@ def store(db: sqlite3.Connection, said: Sequence[Governed]) -> None:
             db.execute(MARK, {"seq": one.seq, "action": action, "order": _ORDER})
 
 
-def undo_of(db: sqlite3.Connection, seq: int) -> list[tuple[int, int, bytes]]:
-    """What makes the original body of the recorded one: stretches of it (from, to) and the bytes that stood there."""
-    row = db.execute("select undo from originals where request = ?", (seq,)).fetchone()
-    return msgspec.msgpack.decode(row[0], type=list[tuple[int, int, bytes]]) if row else []
+def original(db: sqlite3.Connection, seq: int, body: bytes) -> bytes | None:
+    """The request as it came, of the rewritten one as recorded (`body`). None where nothing was kept to rebuild it from, or where
+    the record has other bytes than were sent: the message tree keeps the value of a body, not always its spelling. Raises
+    `sqlite3.Error`."""
+    row = db.execute(_ORIGINAL, (seq,)).fetchone()
+    if row is None or row[1] != hashlib.sha256(body).hexdigest():
+        return None
+    splices = msgspec.msgpack.decode(row[0], type=list[tuple[int, int, bytes]])
+    return undo(body, [Splice(*one) for one in splices])
