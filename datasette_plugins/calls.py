@@ -29,9 +29,9 @@ def row(call: Mapping[str, Any]) -> dict[str, Any]:
     missing = {"pending": "…", "error": "–", "blocked": "–"}.get(call["state"], units.UNKNOWN)
     return {
         "id": call["id"],
-        "session": call["session_id"] or "",
         "state": call["state"],
         "started_at": call["started_at"],
+        "session": call["session_id"] or "",
         "clock": units.clock(call["started_at"]),
         "iso": units.iso(call["started_at"]),
         "state_label": state_label(call),

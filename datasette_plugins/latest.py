@@ -2,7 +2,8 @@
 
 `read` looks at rows only when someone has committed since (`PRAGMA data_version`, a few microseconds), and then only at
 those that are new and at those that were running: all else that can happen to a call (it is forgotten, a message makes its
-model known) is found by reading everything known again, every `AGAIN_SECONDS`. A first look, and one after a long time without
+model known) is found by reading everything known again, from `AGAIN_SECONDS` after the last time on. That, and what comes of
+running answers, is done a part in each look: what is new never waits for it. A first look, and one after a long time without
 any, takes the `WINDOW` newest calls; `floor` is where it began, so that what was passed over can be told.
 
 Not for several threads at once. Nothing here knows of viewers.
@@ -23,6 +24,7 @@ from datasette_plugins.traffic import FileId, connect, file_id
 
 WINDOW = 200
 AGAIN_SECONDS = 2.0
+AGAIN_AT_ONCE = 16
 
 
 @dataclass
@@ -46,6 +48,7 @@ class Latest:
     def _begin(self) -> None:
         self._version = self._again_version = self._progress_version = -1
         self._again_due = 0.0
+        self._again: list[int] = []
         self._top = 0
         self._answers = Answers()
 
@@ -58,29 +61,33 @@ class Latest:
             return None
         other = self._file != before and before is not None
         version = db.execute("pragma data_version").fetchone()[0]
-        again = version != self._again_version and time.monotonic() >= self._again_due
-        progress = progress and version != self._progress_version
-        if version == self._version and not again and not progress:
+        self._due(version, known, progress=progress)
+        if version == self._version and not self._again and not self._answers.waiting:
             return None
         found, top = Found(gone=None if other else []), self._top
         if other:
             known = {}
+        again, rest = self._again[:AGAIN_AT_ONCE], self._again[AGAIN_AT_ONCE:]
         db.execute("begin")
         try:
             if version != self._version:
                 top = self._changes(db, found, [seq for seq, running in known.items() if running])
-            if again:
-                self._all(db, found, [seq for seq in known if seq not in found.rows])
-            if progress:
-                found.progress = self._answers.read(db)
-                self._progress_version = version
+            self._all(db, found, [seq for seq in again if seq in known and seq not in found.rows])
+            found.progress = self._answers.read(db) if self._answers.waiting else []
         finally:
             db.execute("rollback")
-        self._version, self._top = version, top
-        if again:
-            self._again_version = version
-            self._again_due = time.monotonic() + AGAIN_SECONDS
+        self._version, self._top, self._again = version, top, rest
         return found
+
+    def _due(self, version: int, known: dict[int, bool], *, progress: bool) -> None:
+        """Begin with what is to be read again, if it is time and there is a reason."""
+        now = time.monotonic()
+        if not self._again and version != self._again_version and now >= self._again_due:
+            self._again, self._again_version = list(known), version
+            self._again_due = now + AGAIN_SECONDS
+        if progress and version != self._progress_version:
+            self._answers.again()
+            self._progress_version = version
 
     def _changes(self, db: sqlite3.Connection, found: Found, running: list[int]) -> int:
         """The highest `seq` now."""

@@ -2,7 +2,7 @@
 
 Providers state tokens at the end; until then they are told from the length of the text, as `≈`. An answer is followed while it
 is a stream and its text can be told; of at most `MOST_ANSWERS` at a time, and the first `MOST_BYTES` of each. Of all others
-the numbers of pieces and bytes are told.
+the numbers of pieces and bytes are told. A look reads `AT_ONCE` of them.
 """
 
 from __future__ import annotations
@@ -20,6 +20,8 @@ from intelligence.wire.answer import AnswerReader
 
 MOST_ANSWERS = 64
 MOST_BYTES = 500_000
+MOST_TOLD = 200
+AT_ONCE = 8
 SHOWN = 160
 KEPT = 4 * SHOWN
 # A rate over less than this says nothing.
@@ -80,13 +82,28 @@ class Answers:
     def __init__(self) -> None:
         self._answers: dict[int, _Answer] = {}
         self._told: dict[int, dict[str, str]] = {}
+        self._begun = False
+        self._waiting: list[int] = []
+
+    @property
+    def waiting(self) -> bool:
+        """Whether there is something to be read."""
+        return self._begun or bool(self._waiting)
+
+    def again(self) -> None:
+        """All running calls are to be read again."""
+        self._begun = True
 
     def read(self, db: sqlite3.Connection) -> list[Progress]:
-        """What is to be told of running calls, where it changed since the last time."""
-        rows = db.execute(queries.OPEN_CALLS).fetchall()
-        seqs = {row["seq"] for row in rows}
-        self._answers = {seq: a for seq, a in self._answers.items() if seq in seqs}
-        self._told = {seq: told for seq, told in self._told.items() if seq in seqs}
+        """What is to be told of some of the running calls, where it changed since the last time."""
+        if self._begun and not self._waiting:
+            self._begun = False
+            self._waiting = [seq for (seq,) in db.execute(queries.RUNNING, {"limit": MOST_TOLD})]
+            seqs = set(self._waiting)
+            self._answers = {seq: a for seq, a in self._answers.items() if seq in seqs}
+            self._told = {seq: told for seq, told in self._told.items() if seq in seqs}
+        some, self._waiting = self._waiting[:AT_ONCE], self._waiting[AT_ONCE:]
+        rows = db.execute(queries.OPEN_CALLS, {"seqs": json.dumps(some)}).fetchall()
         for row in rows:
             if row["seq"] not in self._answers and self._can_be_followed(row):
                 self._answers[row["seq"]] = _begun(row)

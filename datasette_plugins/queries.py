@@ -28,7 +28,7 @@ OPEN_CALLS = """
       q.seq, q.stream, q.websocket, q.format, q.operation, q.path, r.status_code, r.headers,
       o.started_us, o.last_us, o.chunks, o.bytes, o.parts
     from open_calls o join requests q on q.seq = o.request left join responses r on r.request = o.request
-    order by o.request desc limit 200
+    where o.request in (select value from json_each(:seqs)) order by o.request desc
 """
 OPEN_CHUNKS = """
     select c.request as seq, c.id, c.data, c.arrivals

@@ -82,7 +82,7 @@ async def _follow(feed: Feed, viewer: Viewer, send: Send, left: asyncio.Future[N
             await _calls(feed, viewer, send)
         if (found := await feed.checked_problems()) != problems:
             problems = found
-            await _event(send, "problems", json.dumps({"problems": [p.as_json() for p in problems]}))
+            await _write(send, _event("problems", json.dumps({"problems": [p.as_json() for p in problems]})))
         await feed.change(CHECK_SECONDS)
 
 
@@ -91,7 +91,7 @@ async def _begin(feed: Feed, viewer: Viewer, send: Send) -> None:
     viewer.seen = feed.seen(viewer.cursor)
     missed = feed.missed(viewer.cursor)
     begin = {"now": time.time_ns() // 1_000_000, "running": feed.running(), "missed": missed}
-    await _event(send, "begin", json.dumps(begin))
+    await _write(send, _event("begin", json.dumps(begin)))
 
 
 async def _calls(feed: Feed, viewer: Viewer, send: Send) -> None:
@@ -99,15 +99,14 @@ async def _calls(feed: Feed, viewer: Viewer, send: Send) -> None:
     news = feed.calls(viewer.seen, masked=viewer.masked)
     progress = feed.progress(viewer.followed, masked=viewer.masked) if viewer.progress else ""
     viewer.seen = viewer.followed = feed.seen(cursor)
-    if news:
-        await _event(send, "calls", news, cursor)
-    if progress:
-        await _event(send, "progress", progress)
+    if news or progress:
+        await _write(send, _event("calls", news, cursor) + _event("progress", progress))
 
 
-async def _event(send: Send, name: str, data: str, event_id: str | None = None) -> None:
+def _event(name: str, data: str, event_id: str | None = None) -> str:
+    """Nothing where there is no data."""
     given = f"id: {event_id}\n" if event_id else ""
-    await _write(send, f"event: {name}\n{given}data: {data}\n\n")
+    return f"event: {name}\n{given}data: {data}\n\n" if data else ""
 
 
 async def _write(send: Send, text: str) -> None:

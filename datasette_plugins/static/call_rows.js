@@ -1,11 +1,13 @@
 // The table of calls of `call_table` (llmitm_parts.html), kept fresh: what the server sends of a call is put into its row as
-// text, never as markup. A change is made at once; more that come within the same frame are gathered and made in the next, and none
-// while the table is held.
+// text, never as markup. A change is made at once; more that come within `GATHER_MS` of it are gathered and made together, for each
+// drawing costs the same however much is new, and none while the table is held.
 // Beyond the table's limit the calls go that changed longest ago; those that run go last.
 import { tickTimes } from "./times.js";
 import { format } from "./units.js";
 
 const AGE_MS = 500;
+const GATHER_MS = 25;
+const NEAR = Math.max(80, Math.ceil(screen.height / 25));
 const CALM_MS = 400;
 const BEGIN_MS = 200;
 
@@ -46,8 +48,10 @@ export function callRows({ drawn = () => {}, wanted = () => true } = {}) {
   const gone = new Set();
   let running = null; // the only ones that may still run
   let held = false;
-  let frame = 0;
-  let due = false; // there is more to draw in the next one
+  let filtered = false;
+  let scrolled = scrollY > 0;
+  let timer = 0; // of the next drawing
+  let drawnAt = -Infinity;
   let madeAt = 0; // when the last row was
   let news = 0; // calls that came while held
   let skew = 0; // of this clock against the server's
@@ -82,6 +86,7 @@ export function callRows({ drawn = () => {}, wanted = () => true } = {}) {
       known.whole.hidden = false;
     }
     known.tr.hidden = !wanted(known.values, known.tr.dataset.state);
+    filtered ||= known.tr.hidden;
   }
 
   function drop(id) {
@@ -94,6 +99,7 @@ export function callRows({ drawn = () => {}, wanted = () => true } = {}) {
   }
 
   function draw() {
+    drawnAt = performance.now();
     for (const [id, call] of changed) {
       const known = byId.get(id) ?? made(call);
       byId.delete(id); // so that the last one is the one that changed last
@@ -119,19 +125,32 @@ export function callRows({ drawn = () => {}, wanted = () => true } = {}) {
         if ((tr.dataset.state === "pending") === pending) drop(id);
       }
     }
+    place();
     drawn(table);
   }
 
-  function next() {
-    frame = 0;
-    if (due) soon();
+  // What is in the page: far down nobody sees a row before they scroll, and each one costs in every drawing.
+  function place() {
+    const all = scrolled || filtered;
+    const most = all ? Infinity : NEAR;
+    body.classList.toggle("all", all);
+    if (body.children.length < Math.min(most, byId.size)) {
+      const away = [...byId.values()].map(({ tr }) => tr).filter((tr) => !tr.isConnected);
+      body.append(...away.sort((a, b) => (newer(a, b) ? -1 : 1)));
+    }
+    while (body.children.length > most) body.lastElementChild.remove();
   }
 
   function soon() {
-    due = held || frame !== 0;
-    if (due) return;
-    frame = requestAnimationFrame(next);
-    draw();
+    if (held || timer) return;
+    const wait = drawnAt + GATHER_MS - performance.now();
+    if (wait <= 0) draw();
+    else timer = setTimeout(again, wait);
+  }
+
+  function again() {
+    timer = 0;
+    if (!held) draw();
   }
 
   const table = {
@@ -187,11 +206,25 @@ export function callRows({ drawn = () => {}, wanted = () => true } = {}) {
       soon();
     },
     filter() {
-      for (const { tr, values } of byId.values()) tr.hidden = !wanted(values, tr.dataset.state);
+      filtered = false;
+      for (const { tr, values } of byId.values()) {
+        tr.hidden = !wanted(values, tr.dataset.state);
+        filtered ||= tr.hidden;
+      }
+      place();
       drawn(table);
     },
   };
 
+  addEventListener(
+    "scroll",
+    () => {
+      if (scrolled === scrollY > 0) return;
+      scrolled = scrollY > 0;
+      place();
+    },
+    { passive: true },
+  );
   setInterval(() => {
     if (held || document.hidden) return;
     for (const known of byId.values()) if (known.tr.dataset.state === "pending") age(known);

@@ -32,13 +32,15 @@ from intelligence.store.status import ProcessStatus, journal_lag
 log = logging.getLogger(__name__)
 
 # Between the beginnings of two steps, unless one takes longer: while frames come, and when none did for `QUIET_SECONDS`.
-STEP_SECONDS = 0.025
+STEP_SECONDS = 0.015
 QUIET_STEP_SECONDS = 0.05
 RETRY_SECONDS = 1.0
 STATUS_SECONDS = 1.0
 # From so many frames in a step on, rows go before everything else.
 RUSH_FRAMES = 500
 RUSH_READS = 10
+# Of reading between two steps while frames come: those who watch wait for the next step.
+READ_SECONDS = 0.008
 QUIET_SECONDS = 2.0
 STOP_SECONDS = 5.0
 GIVE_UP_SECONDS = 30.0
@@ -179,13 +181,15 @@ class Worker:
         """Read what ended calls say: as much as a step allows, in a rush a little every second. Whether that was not all."""
         began = time.monotonic()
         if frames < RUSH_FRAMES:
-            read = read_some(db, self._prices, judge=self._judge)
+            seconds = READ_SECONDS if frames else SECONDS
+            read = read_some(db, self._prices, seconds=seconds, judge=self._judge)
         elif began - self._read_at >= STATUS_SECONDS:
+            seconds = SECONDS
             read = read_some(db, self._prices, calls=RUSH_READS, judge=self._judge)
         else:
             return False
         self._read_at = began
-        return read == CALLS or (read > 0 and time.monotonic() - began >= SECONDS)
+        return read == CALLS or (read > 0 and time.monotonic() - began >= seconds)
 
     def _time_left(self) -> bool:
         """Asked after the order to stop."""

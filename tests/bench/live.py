@@ -37,7 +37,7 @@ CHUNKS, EVERY_MS = 20, 50
 ROW = re.compile(rb'"id": "([^"]+)", "state": "(\w+)"')
 
 OBSERVE = """() => {
-  window.seen = { began: {}, ended: {}, frames: [] };
+  window.seen = { began: {}, ended: {}, long: [] };
   const now = () => performance.timeOrigin + performance.now();
   const look = (tr) => {
     const { id, state } = tr.dataset;
@@ -51,9 +51,9 @@ OBSERVE = """() => {
       if (r.type === "attributes") look(r.target);
     }
   }).observe(document.getElementById("call-rows"), { childList: true, subtree: true, attributeFilter: ["data-state"] });
-  let last = performance.now();
-  const frame = (t) => { window.seen.frames.push(t - last); last = t; requestAnimationFrame(frame); };
-  requestAnimationFrame(frame);
+  // Not by counting frames: to ask for each would have the page draw more of them than it needs.
+  const held = new PerformanceObserver((list) => window.seen.long.push(...list.getEntries().map((e) => e.duration)));
+  held.observe({ type: "longtask" });
 }"""
 
 
@@ -157,8 +157,14 @@ async def measure(folder: Path, rate: int, seconds: int) -> bool:
             )
             others = ", ".join(f"{name} {used:.2f}" for name, used in list(cores.items())[1:])
             print(f"      cores of the others: {others}; of {len(os.sched_getaffinity(0))} there are")
-            frames = seen["frames"]
-            print(f"      frames: p50 {p(frames, 50):.0f} ms, p99 {p(frames, 99):.0f}, max {max(frames):.0f}")
+            long = seen["long"]
+            good &= show(
+                "the page was held up, longest",
+                max(long, default=0),
+                200,
+                "ms",
+                f"over 50 ms: {len(long)} times",
+            )
             await browser.close()
         for task in reading:
             task.cancel()

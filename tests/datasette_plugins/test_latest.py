@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from datasette_plugins import latest
-from datasette_plugins.latest import WINDOW, Latest
+from datasette_plugins.latest import AGAIN_AT_ONCE, WINDOW, Latest
 from tests.datasette_plugins import records
 
 
@@ -91,3 +91,22 @@ def test_another_record_in_its_place(reader: Latest, data_dir: Path, tmp_path: P
         assert found and (found.gone is None) == (name == "two")
         assert [row["id"] for row in found.rows.values()] == [call_id]
         known = known_of(found)
+
+
+def test_what_is_known_is_read_again_a_part_at_a_time(reader: Latest, db: sqlite3.Connection) -> None:
+    for _ in range(3 * AGAIN_AT_ONCE):
+        records.add_call(db)
+    known = known_of(reader.read({}, progress=False))
+    db.execute("update requests set model = 'other', user = 'ada'")
+    reader._again_due = 0
+    read: list[int] = []
+    while found := reader.read(known, progress=False):
+        assert len(found.rows) <= AGAIN_AT_ONCE and found.gone == []
+        read += found.rows
+    assert sorted(read) == sorted(known)
+    db.execute("delete from requests where seq = 5")
+    reader._again_due = 0
+    gone: list[int] = []
+    while found := reader.read(known, progress=False):
+        gone += found.gone or []
+    assert gone == [5]

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from datasette_plugins import progress
-from datasette_plugins.progress import Answers
+from datasette_plugins.progress import AT_ONCE, Answers
 from intelligence.store.bodies import Piece, pack
 from tests.datasette_plugins import records
 
@@ -53,7 +53,11 @@ class Stream:
 
 
 def told(answers: Answers, db: sqlite3.Connection) -> dict[int, dict[str, str]]:
-    return {found.seq: found.values for found in answers.read(db)}
+    answers.again()
+    told = {}
+    while answers.waiting:
+        told |= {found.seq: found.values for found in answers.read(db)}
+    return told
 
 
 def test_an_answer_grows(db: sqlite3.Connection) -> None:
@@ -134,3 +138,17 @@ def test_hostile_bytes(db: sqlite3.Connection) -> None:
     answers, stream = Answers(), Stream(db)
     stream.grow(b"\xff\xfe\x00data: {", b"}\n\ndata: [[[[\n\n", say(records.HOSTILE))
     assert "{% raw %}" in told(answers, db)[stream.seq]["preview"]
+
+
+def test_a_look_reads_some_and_the_next_goes_on(db: sqlite3.Connection) -> None:
+    answers = Answers()
+    for _ in range(2 * AT_ONCE + 1):
+        Stream(db).grow(say("word " * 20))
+    answers.again()
+    looks = []
+    while answers.waiting:
+        looks.append({found.seq for found in answers.read(db)})
+    assert [len(look) for look in looks] == [AT_ONCE, AT_ONCE, 1] and len(
+        set().union(*looks)
+    ) == 2 * AT_ONCE + 1
+    assert told(answers, db) == {}
