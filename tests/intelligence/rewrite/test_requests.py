@@ -1,12 +1,15 @@
 """Rewriting the recorded requests, and bodies that hold what nobody may edit."""
 
 import json
+import re
+from itertools import islice
 from typing import Any
 
 import pytest
 
 from intelligence.rewrite.apply import apply, undo
 from intelligence.rewrite.edits import Edit, Remove, Replace, Rewrite
+from intelligence.rewrite.redact import Secret, redact
 from intelligence.wire.json_value import INVALID, decode
 from intelligence.wire.places import places, tools
 from tests.intelligence.rewrite.bodies import at, drop, put, value_of
@@ -45,6 +48,35 @@ def test_each_recorded_request(file: str) -> None:
             and value_of(removed.body) == value
             and undo(removed.body, removed.splices) == body
         )
+
+
+LONG_WORD = re.compile(r"[A-Za-z-]{12,}")
+MOST = 40
+
+
+def redacted(body: bytes, exchange: dict[str, Any]) -> bytes:
+    """Without its long words."""
+    value, target = decode(body), corpus.target_of(exchange)
+    if not isinstance(value, dict):
+        return body
+    found = places(target and target.format, target and target.operation, exchange["path"] or "", value)
+    secrets = [
+        Secret(place, *match.span(), "secret-word")
+        for place in found
+        if place.guarded is None
+        for match in islice(LONG_WORD.finditer(place.text), MOST)
+    ]
+    done = apply(body, [redact(b"k" * 32, "r", "", secrets).rewrite])
+    assert not done.refused and undo(done.body, done.splices) == body
+    return done.body
+
+
+@needs_corpus
+@pytest.mark.parametrize("file", corpus.FILES)
+def test_redacting_a_recorded_request_twice_is_once(file: str) -> None:
+    for exchange in corpus.exchanges(file):
+        once = redacted(corpus.body_of(exchange, "request"), exchange)
+        assert redacted(once, exchange) == once
 
 
 def why(body: Any, edit: Any) -> str | None:
