@@ -15,6 +15,7 @@ import pytest
 from addons.cli import group
 from docs import reference
 from intelligence.config import OTHER_ENV, SECTIONS
+from intelligence.policy.load import load
 from intelligence.store import descriptions
 
 REPOSITORY = Path(__file__).parents[2]
@@ -127,6 +128,17 @@ def test_sql_runs(page: Path) -> None:
     for query in re.findall(r'sqlite3 -readonly \S+ "(select [^"]+)"', page.read_text("utf-8")):
         columns = re.sub(r"(?i)\b(select|from calls|group by|count|sum|[0-9])\b|[*(),]", " ", query).split()
         assert columns and set(columns) <= set(descriptions.CALLS), query
+
+
+@pages
+def test_rules_load(page: Path, tmp_path: Path) -> None:
+    for n, written in enumerate(re.findall(r"```yaml\n(.*?)```", page.read_text("utf-8"), re.S)):
+        if re.search(r"^rules:", written, re.M):
+            (tmp_path / f"example{n}.yaml").write_text(written)
+        for named in re.findall(r"file: ([\w./-]+)", written):
+            (tmp_path / named).parent.mkdir(exist_ok=True)
+            (tmp_path / named).write_text("evil.example\n")
+    load(tmp_path)
 
 
 def test_generated_parts_are_up_to_date() -> None:
