@@ -9,8 +9,9 @@ The name decides how much the value must look random. Behind "password" a few ch
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import cache
 
-from intelligence.detect.engine import compiled, spans
+from intelligence.detect.engine import Group, Rule, Text, compiled
 from intelligence.detect.plausible import entropy, placeholder, varied
 
 _NAME = (
@@ -24,7 +25,7 @@ _BETWEEN = (
     r"|[\"']\s{1,3}value\s?=\s?|[\"']?\s{0,3}\n\s{0,12}value:\s{1,4}|\s{1,3}(?:is|was)\s?:?\s{1,2}|\s)"
 )
 _BEGIN = rf"(?i)({_NAME})([a-z0-9_.-]{{0,24}})({_BETWEEN})(?:[rbuf]?[\"'`]|\\\\?[\"'])?"
-_WHERE = compiled(_BEGIN + r"[^\s\"'`<>\\]{6}", capture=False)
+_WHERE = _BEGIN + r"[^\s\"'`<>\\]{6}"
 _EACH = compiled(_BEGIN)
 _VALUE = compiled(r"[^\s\"'`<>\\]{6,256}", capture=False)
 
@@ -46,9 +47,16 @@ _HEX = compiled(r"(?i)^[0-9a-f]+$")
 _TRAIL = b".,;:)]}>"
 
 
-def find(data: bytes, deadline: float | None = None) -> Iterator[tuple[str, int, int]]:
+@cache
+def group() -> Group:
+    return Group([Rule("secret.assigned", "assigned", _WHERE, begin=_WHERE)])
+
+
+def find(text: Text, deadline: float | None = None) -> Iterator[tuple[str, int, int]]:
     """(type, start, end) in bytes. Raises `DeadlineExceeded`."""
-    for start, _ in spans(_WHERE, data, deadline):
+    data = text.data
+    for hit in group().hits(text, deadline):
+        start = hit.match_start
         match = _EACH.match(data, start)
         assigned = match and _VALUE.match(data, match.end())
         if not match or not assigned:

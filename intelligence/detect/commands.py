@@ -204,5 +204,5 @@ def commands(text: Text, deadline: float | None = None) -> list[Detection]:
     """Dangerous commands in what a tool is asked to run. Raises `DeadlineExceeded`."""
     return [
         Detection("command", hit.rule.type, hit.rule.score, *text.span(hit.start, hit.end), hit.rule.id)
-        for hit in group().find(text.data, deadline)
+        for hit in group().hits(text, deadline)
     ]

@@ -31,6 +31,7 @@ LEXICON: dict[str, str] = {
     " thereof whereas party parties statute regulation compliance breach damages settlement privileged confidentiality nda termination governing law tort subpoena testimony affidavit",
 }
 _FEWEST_WORDS = 12
+_LONGEST = 1 << 16
 # The share of a matter's words from which a text is about it, and how many different ones.
 _SHARE = {"code": 0.06, "personal": 0.05, "financial": 0.06, "medical": 0.06, "legal": 0.06}
 _DIFFERENT = 4
@@ -47,18 +48,23 @@ def _table() -> Any:
 
 def content(text: Text) -> list[Detection]:
     """One detection, over the whole text, for each matter that it is about."""
-    _, data, words = text.pieces[0]
-    count = len(words.place)
+    _, piece, words = text.pieces[0]
+    data = piece[:_LONGEST]
+    count = int(np.searchsorted(words.starts, _LONGEST))
     if count < _FEWEST_WORDS:
         return []
-    bits = _table()[words.place]
+    places = words.place[:count]
+    bits = _table()[places]
+    known = np.flatnonzero(bits)
+    bits, places = bits[known], places[known]
     found = []
     for number, matter in enumerate(LEXICON):
         mine = (bits >> number & 1).astype(bool)
-        share = float(mine.mean())
-        different = len(np.unique(words.place[mine]))
+        share = float(mine.sum()) / count
+        different = len(np.unique(places[mine]))
         if matter == "code":
-            share += sum(data.count(bytes((mark,))) for mark in _PUNCTUATION) / max(len(data), 1)
+            marks = np.bincount(np.frombuffer(data, np.uint8), minlength=256)[list(_PUNCTUATION)]
+            share += float(marks.sum()) / len(data)
         if share >= _SHARE[matter] and different >= _DIFFERENT:
             score = min(0.85, 0.5 + share)
             found.append(

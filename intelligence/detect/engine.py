@@ -1,15 +1,16 @@
 """Many patterns, one pass, time linear in the text.
 
-RE2 has no backtracking. It is used in two steps: one automaton of all patterns of a group says *where* something
-stands, in one pass over the text; what matched is then told apart on that short stretch alone. So a group of a
-hundred patterns costs what one costs, some 2 ms per MB, while nothing is found.
+Nothing here backtracks. A pattern is used in two steps: its *beginning* (`beginning`) says where something may stand,
+and what stands there is told on that short stretch alone. The beginnings of all groups of a `Sieve` are looked for at
+once by Hyperscan, 200 KB in about a millisecond; where there is no Hyperscan for a machine, each group has an RE2
+automaton of its own, which takes some four times as long and finds the same. Stretches are RE2's in any case.
 
 Patterns are bytes in Latin-1 mode over the UTF-8 of the text: the automata stay small, and a pattern with accents is
 given as its own UTF-8. `Text` leads from bytes back to code points.
 
 Limits. A group goes on after the end of a match, so of two overlapping matches of one group the first is seen. Every
 repetition in a pattern has an upper bound: a match that could be as long as the text would be found anew from every
-start.
+start. Patterns keep to what both engines read alike.
 """
 
 from __future__ import annotations
@@ -20,9 +21,12 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
-import re2
 
 from intelligence.detect import detection, features
+from intelligence.detect.candidates import candidates
+from intelligence.detect.patterns import beginning, compiled
+
+__all__ = ["Group", "Hit", "Rule", "Sieve", "Text", "compiled", "spans"]
 
 # Bytes looked at between two looks at the clock.
 WINDOW = 1 << 16
@@ -30,24 +34,14 @@ WINDOW = 1 << 16
 OVERLAP = 1 << 12
 # The same of the pieces whose words are looked at.
 _PIECES_SHARE = 1 << 10
-# What follows the mark of a rule that has one in the middle.
-_TAIL = 256
-_MAX_AUTOMATON_BYTES = 32 << 20
-
-
-def compiled(pattern: str, *, capture: bool = True, longest: bool = False) -> Any:
-    """An RE2 pattern over UTF-8 bytes. With `longest` the longest alternative wins instead of the first."""
-    return re2.compile(pattern.encode(), _options(capture=capture, longest=longest))
-
-
-def _options(*, capture: bool, longest: bool) -> Any:
-    options = re2.Options()
-    options.encoding = re2.Options.Encoding.LATIN1
-    options.log_errors = False
-    options.max_mem = _MAX_AUTOMATON_BYTES
-    options.never_capture = not capture
-    options.longest_match = longest
-    return options
+# The longest beginning.
+_BEGIN_AT_MOST = 192
+# Bytes whose code points are counted together.
+_STRETCH = 1 << 12
+# Candidates between two looks at the clock.
+_BETWEEN_LOOKS = 512
+# The longest mark of a rule that has one in the middle, and what follows it.
+_MARK_AT_MOST, _TAIL = 40, 256
 
 
 class Text:
@@ -56,6 +50,8 @@ class Text:
     def __init__(self, text: str) -> None:
         self.text = text
         self.data = text.encode("utf-8", "replace")
+        # What groups of rules have found in it.
+        self.sifted: dict[Group, list[Hit]] = {}
 
     @cached_property
     def lower(self) -> bytes:
@@ -70,19 +66,28 @@ class Text:
         return [(begin, piece, features.words(piece)) for begin, piece in cut]
 
     @cached_property
+    def _begins(self) -> Any:
+        """Which bytes begin a code point."""
+        return np.frombuffer(self.data, np.int8) >= -64
+
+    @cached_property
     def _points(self) -> Any:
-        """How many code points begin before each byte."""
-        begins = (np.frombuffer(self.data, np.uint8) & 0xC0) != 0x80
-        return np.concatenate(([0], np.cumsum(begins, dtype=np.int32)))
+        """How many code points begin before each stretch of `_STRETCH` bytes."""
+        counts = np.add.reduceat(self._begins, np.arange(0, len(self.data), _STRETCH), dtype=np.int64)
+        return np.concatenate(([0], np.cumsum(counts)))
+
+    def _before(self, byte: int) -> int:
+        stretch = byte // _STRETCH
+        return int(self._points[stretch]) + int(np.count_nonzero(self._begins[stretch * _STRETCH : byte]))
 
     def span(self, start: int, end: int) -> tuple[int, int]:
         """Code points of a stretch of bytes; a character cut in the middle belongs to it."""
         if len(self.data) == len(self.text):
             return start, end
-        first = int(self._points[start])
-        if start < len(self.data) and self.data[start] & 0xC0 == 0x80:
+        first = self._before(start)
+        if start < len(self.data) and not self._begins[start]:
             first -= 1
-        return first, int(self._points[end])
+        return first, self._before(end)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,8 +95,9 @@ class Rule:
     """A pattern. Its first group, if it has one, is what is reported, else the whole match.
 
     A pattern that begins with any letters and has its mark in the middle (`....8Q~...`) would keep an automaton busy
-    at every byte: such a rule names the mark alone, and `whole` is searched from `before` bytes ahead of it. `accept`
-    sees what would be reported, (data, start, end), and has the last word.
+    at every byte: such a rule names the mark alone, and `whole` is searched from `before` bytes ahead of it, if what
+    is `near` stands there. `begin` is given where `beginning` would tell too little. `accept` sees what would be
+    reported, (data, start, end), and has the last word.
     """
 
     id: str
@@ -101,6 +107,8 @@ class Rule:
     accept: Callable[[bytes, int, int], bool] | None = None
     whole: str = ""
     before: int = 0
+    near: bytes = b""
+    begin: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,90 +120,104 @@ class Hit:
     match_end: int
 
 
-_REPEAT = re2.compile(r"\{([0-9]+)(?:,([0-9]+))?\}[?]?")
-_LONG = 16
-_ENOUGH = 6
-# A shorter beginning stands everywhere, or is empty.
-_TELLING = 3
-
-
-def beginning(regex: str) -> str:
-    """The pattern up to its first long repetition: every match of `regex` begins with a match of it.
-
-    A repetition of 200 letters is 200 states, times all that may stand at the same place; the few before it tell just
-    as well where to look. Of one that must come at least six times, six are kept.
-    """
-    opened: list[int] = []
-    atom = position = 0  # what a repetition at `position` would repeat begins at `atom`
-    while position < len(regex):
-        letter = regex[position]
-        if letter == "{" and (repeat := _REPEAT.match(regex[position:])):
-            least = int(repeat[1])
-            if max(least, int(repeat[2] or 0)) >= _LONG:
-                # Inside brackets alternatives would get lost: back to before the outermost.
-                kept = regex[:position] + f"{{{_ENOUGH}}}" if least >= _ENOUGH else regex[:atom]
-                cut = regex[: opened[0]] if opened else kept
-                return cut if len(cut.removeprefix("(?i)").removeprefix("(?m)")) >= _TELLING else regex
-            position += repeat.end()
-            continue
-        if letter == "(":
-            opened.append(position)
-        elif letter == ")":
-            atom = opened.pop()
-        elif letter not in "?*+|":
-            atom = position
-        if letter == "[":
-            position = _class_end(regex, position)
-        else:
-            position += 2 if letter == "\\" else 1
-    return regex
-
-
-def _class_end(regex: str, start: int) -> int:
-    position = start + 2
-    while regex[position] != "]" or regex[position - 1] == "\\":
-        position += 1
-    return position + 1
-
-
 class Group:
-    """Rules found in one pass."""
+    """Rules of one detector, found in one pass."""
 
     def __init__(self, rules: Sequence[Rule]) -> None:
         self.rules = tuple(rules)
-        begins = [beginning(r.regex) for r in rules]
-        self._where = compiled("|".join(f"(?:{b})" for b in begins), capture=False, longest=True)
-        self._each = [compiled(r.whole or r.regex) for r in rules]
-        self._which = re2.Set.MatchSet(_options(capture=True, longest=False))
-        for begin in begins:
-            self._which.Add(begin.encode())
-        self._which.Compile()
 
-    def find(self, data: bytes, deadline: float | None = None) -> Iterator[Hit]:
-        """Hits in order of their place. Raises `DeadlineExceeded`."""
-        done = 0
-        for start, end in spans(self._where, data, deadline):
-            if start < done:
-                continue
-            # A slice has its own text borders, so this may name too many rules, never too few.
-            for index in self._which.Match(data[start:end]) or ():
-                rule = self.rules[index]
-                each = self._each[index]
-                match = (
-                    _around(each, data, start, end, rule.before) if rule.whole else each.match(data, start)
-                )
-                if match is None:
+    @cached_property
+    def _alone(self) -> Sieve:
+        return Sieve((self,))
+
+    def hits(self, text: Text, deadline: float | None = None) -> list[Hit]:
+        """Hits in order of their place: those of a sieve that went over the text before, or of a pass of its own.
+        Raises `DeadlineExceeded`."""
+        if self not in text.sifted:
+            self._alone.sift(text, deadline)
+        return text.sifted[self]
+
+
+class Sieve:
+    """Groups found together, in one pass for all of them. Each group sees its own hits as if it were alone."""
+
+    def __init__(self, groups: Sequence[Group]) -> None:
+        self.groups = tuple(groups)
+        rules = [(group, rule) for group in groups for rule in group.rules]
+        self._looked = [_Looked.of(index, group, rule) for index, (group, rule) in enumerate(rules)]
+        self._candidates = candidates(
+            [[one.begin for one in self._looked if one.group is group] for group in groups]
+        )
+
+    def sift(self, text: Text, deadline: float | None = None) -> None:
+        """Fill `text.sifted` for each of the groups. Raises `DeadlineExceeded`."""
+        data = text.data
+        hits: dict[Group, list[Hit]] = {group: [] for group in self.groups}
+        done = dict.fromkeys(self.groups, 0)
+        tried = [0] * len(self._looked)
+        for base in range(0, max(len(data), 1), WINDOW):
+            detection.check(deadline)
+            for number, (to, index) in enumerate(self._candidates(data[base : base + WINDOW + OVERLAP]), 1):
+                if not number % _BETWEEN_LOOKS:
+                    detection.check(deadline)
+                one = self._looked[index]
+                end = base + to
+                if end <= done[one.group]:
                     continue
-                first, last = match.span(1) if match.re.groups and match.span(1)[0] >= 0 else match.span()
-                if rule.accept is None or rule.accept(data, first, last):
-                    done = match.end()
-                    yield Hit(rule, first, last, *match.span())
+                for match in one.matches(data, end, done[one.group], tried):
+                    hit = one.accepted(data, match)
+                    if hit is not None:
+                        done[one.group] = hit.match_end
+                        hits[one.group].append(hit)
+                        break
+        text.sifted.update(hits)
 
 
-def _around(each: Any, data: bytes, start: int, end: int, before: int) -> Any:
-    """The match that holds the mark at `start`."""
-    stretch = each.finditer(data, max(0, start - before), min(len(data), end + _TAIL))
-    return next((m for m in stretch if m.end() > start), None)
+@dataclass(frozen=True, slots=True)
+class _Looked:
+    """A rule of a group with its patterns."""
+
+    index: int
+    group: Group
+    rule: Rule
+    begin: str
+    where: Any
+    each: Any
+
+    @classmethod
+    def of(cls, index: int, group: Group, rule: Rule) -> _Looked:
+        begin = rule.begin or beginning(rule.regex)
+        return cls(
+            index, group, rule, begin, compiled(begin, capture=False), compiled(rule.whole or rule.regex)
+        )
+
+    def matches(self, data: bytes, end: int, since: int, tried: list[int]) -> Iterator[Any]:
+        """Matches whose beginning, or whose mark, ends at `end`. What is `tried` up to some place is not tried again."""
+        if self.rule.whole:
+            yield from self._around(data, end, since)
+            return
+        # What is known is where a beginning ends, not where it begins.
+        for begin in self.where.finditer(data, max(since, end - _BEGIN_AT_MOST, tried[self.index]), end):
+            tried[self.index] = begin.start() + 1
+            match = self.each.match(data, begin.start())
+            if match is not None:
+                yield match
+
+    def _around(self, data: bytes, end: int, since: int) -> Iterator[Any]:
+        first = max(since, end - self.rule.before - _MARK_AT_MOST)
+        if self.rule.near and data.find(self.rule.near, first, end) < 0:
+            return
+        for match in self.each.finditer(data, first, min(len(data), end + _TAIL)):
+            if match.end() >= end:
+                if match.start() < end:
+                    yield match
+                return
+
+    def accepted(self, data: bytes, match: Any) -> Hit | None:
+        first, last = match.span(1) if match.re.groups and match.span(1)[0] >= 0 else match.span()
+        if self.rule.accept is not None and not self.rule.accept(data, first, last):
+            return None
+        return Hit(self.rule, first, last, *match.span())
 
 
 def spans(pattern: Any, data: bytes, deadline: float | None = None) -> Iterator[tuple[int, int]]:

@@ -23,6 +23,9 @@ _LOCAL = compiled(
 )
 
 
+_COLLECTORS = r"(?:webhook\.site|requestbin\.(?:com|net)|pipedream\.net|ngrok(?:-free)?\.(?:io|app|dev)|burpcollaborator\.net|oast\.(?:pro|live|site|online|fun|me)|interact\.sh|beeceptor\.com|transfer\.sh|file\.io|0x0\.st|pastebin\.com/api)"
+
+
 @cache
 def group() -> Group:
     return Group(
@@ -55,8 +58,10 @@ def group() -> Group:
             Rule(
                 "exfiltration.script.cookie",
                 "html_script",
-                r"(?i)(?:fetch|open|src|href|location|sendBeacon)[^\n]{0,100}(?:https?:)?//[^\n]{0,120}document\.cookie",
+                r"document\.cookie",
                 0.9,
+                whole=r"(?i)(?:fetch|open|src|href|location|sendBeacon)[^\n]{0,100}(?:https?:)?//[^\n]{0,120}document\.cookie",
+                before=240,
             ),
             Rule(
                 "exfiltration.dns",
@@ -67,8 +72,10 @@ def group() -> Group:
             Rule(
                 "exfiltration.collector",
                 "collector",
-                r"(?i)https?://[a-z0-9.-]{0,80}(?:webhook\.site|requestbin\.(?:com|net)|pipedream\.net|ngrok(?:-free)?\.(?:io|app|dev)|burpcollaborator\.net|oast\.(?:pro|live|site|online|fun|me)|interact\.sh|beeceptor\.com|transfer\.sh|file\.io|0x0\.st|pastebin\.com/api)\b",
+                rf"(?i){_COLLECTORS}\b",
                 0.7,
+                whole=rf"(?i)https?://[a-z0-9.-]{{0,80}}{_COLLECTORS}\b",
+                before=88,
             ),
         ]
     )
@@ -99,7 +106,7 @@ def exfiltration(
     """What leaves by this text. `private` are the secrets and personal data found in it. Raises `DeadlineExceeded`."""
     found = [
         Detection("exfiltration", hit.rule.type, hit.rule.score, *text.span(hit.start, hit.end), hit.rule.id)
-        for hit in group().find(text.data, deadline)
+        for hit in group().hits(text, deadline)
     ]
     held = sorted(
         (d.start, d.end, d.kind, d.type)

@@ -20,7 +20,7 @@ import numpy as np
 BITS = 16
 SIZE = 1 << BITS
 # The longest piece hashed at once: tables of powers have this length.
-PIECE = 1 << 16
+PIECE = 1 << 18
 
 _BASE = 0x5851F42D
 _MASK = np.uint32(SIZE - 1)

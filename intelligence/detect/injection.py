@@ -34,7 +34,7 @@ from intelligence.detect.engine import Group, Rule, Text, compiled
 from intelligence.detect.sentences import FAMILIES, MARK, NEAR, SENTENCES, Sentence
 
 # What is handed to a family's patterns, in bytes before and behind the words that called for it.
-_BEFORE, _BEHIND = 160, 700
+_BEFORE, _BEHIND = 120, 360
 _WEAK, _AGREED, _CERTAIN = 0.8, 0.9, 0.95
 _MODEL_AT_MOST = 0.85
 
@@ -45,15 +45,6 @@ _QUOTED = compiled(
 _NEGATED = compiled(
     r"(?i)(?:\bnot|n't|n’t|\bnever|\bcannot|without|avoid|refuse to|detects?|prevents?|blocks?)[ ](?:\w+ ){0,2}$"
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Trigger:
-    """A stretch of bytes in which a family's patterns are to be tried."""
-
-    family: int
-    start: int
-    end: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +68,7 @@ def injection(text: Text, deadline: float | None = None) -> list[Detection]:
         found += _sentences(base, piece, words)
         for start, end, above in injection_model.windows(words, len(data)):
             suspected.append((base + start, base + end, above))
-    for hit in marks().find(data, deadline):
+    for hit in marks().hits(text, deadline):
         found.append(_Found(hit.start, hit.end, hit.rule.type, hit.rule.id, hit.rule.score))
     return _graded(text, found, suspected)
 
@@ -121,8 +112,9 @@ def _lexicon() -> features.Lexicon:
     return made
 
 
-def triggers(words: features.Words) -> Iterator[Trigger]:
-    """Where a family's first words are followed by its second."""
+def triggers(words: features.Words) -> Iterator[tuple[int, int, int]]:
+    """(family, start, end): a stretch of bytes in which a family's patterns are to be tried, because one of its first
+    words is followed by one of its second."""
     known, bits = _lexicon().look_up(words)
     completes = ((bits >> _COMPLETES) & _SIXTEEN).astype(np.uint16)
     called = ((bits >> _ALONE) & _SIXTEEN).astype(np.uint16)
@@ -132,26 +124,27 @@ def triggers(words: features.Words) -> Iterator[Trigger]:
         both = begins[:-ahead] & completes[ahead:]
         both[known[ahead:] - known[:-ahead] > NEAR] = 0
         called[:-ahead] |= both
-    for index in np.flatnonzero(called):
-        word, families_called = int(known[index]), int(called[index])
-        start, end = int(words.starts[word]), int(words.ends[word])
-        for family in range(len(FAMILIES)):
-            if families_called >> family & 1:
-                yield Trigger(family, max(0, start - _BEFORE), end + _BEHIND)
+    calling = np.flatnonzero(called)
+    first = known[calling]
+    columns = (called[calling].tolist(), words.starts[first].tolist(), words.ends[first].tolist())
+    for families_called, start, end in zip(*columns, strict=True):
+        while families_called:
+            lowest = families_called & -families_called
+            yield lowest.bit_length() - 1, max(0, start - _BEFORE), end + _BEHIND
+            families_called ^= lowest
 
 
 def _sentences(base: int, piece: bytes, words: features.Words) -> Iterator[_Found]:
     """Matches of the families' patterns. The piece begins at `base`."""
     tried = [0] * len(FAMILIES)
     patterns = families()
-    for trigger in triggers(words):
+    for family, start, end in triggers(words):
         # Stretches of one family overlap; what was tried once is not tried again.
-        start = max(trigger.start, tried[trigger.family] - _BEFORE)
-        if trigger.end <= tried[trigger.family] or start >= trigger.end:
+        if end <= tried[family]:
             continue
-        end = min(trigger.end, len(piece))
-        tried[trigger.family] = end
-        together, each = patterns[trigger.family]
+        start = max(start, tried[family] - _BEFORE)
+        end = tried[family] = min(end, len(piece))
+        together, each = patterns[family]
         if together.search(piece, start, end) is None:
             continue
         for sentence, pattern in each:

@@ -71,9 +71,14 @@ def over(words: features.Words, model: Model, threshold: float) -> Iterator[tupl
     # What speaks for an attack, counted as often as it stands, is never less than the score: most windows end here.
     hopes = np.bincount(blocks, np.maximum(weights, 0), count_of(words) + 1)
     hopes = hopes[:-1] + hopes[1:] + model.bias
-    for window in np.flatnonzero(hopes > threshold):
-        inside = (blocks == window) | (blocks == window + 1)
-        raw = float(model.weights[np.unique(places[inside])].sum()) + model.bias
+    hopeful = np.flatnonzero(hopes > threshold)
+    if not len(hopeful):
+        return
+    order = np.argsort(blocks, kind="stable")
+    blocks, places = blocks[order], places[order]
+    borders = np.searchsorted(blocks, np.concatenate((hopeful, hopeful + 2)))
+    for window, first, last in zip(hopeful, *np.split(borders, 2), strict=True):
+        raw = float(model.weights[np.unique(places[first:last])].sum()) + model.bias
         if raw > threshold:
             yield int(window), raw - threshold
 

@@ -16,9 +16,9 @@ from ipaddress import ip_address
 
 from intelligence.detect import national_ids, phones
 from intelligence.detect.detection import Detection
-from intelligence.detect.engine import Group, Rule, Text, compiled, spans
+from intelligence.detect.engine import Group, Rule, Text, compiled
 
-_NUMBER = compiled(r"\d(?:[ ().\-/]{0,2}\d){5,24}", capture=False)
+_NUMBER = r"\d(?:[ ().\-/]{0,2}\d)"
 _PART = b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_"
 _BIRTH = r"(?:date of birth|birth ?date|\bdob\b|\bborn\b|birthday|geboren|geburtsdatum|né\(?e?\)? le|date de naissance|fecha de nacimiento|data di nascita|data de nascimento)"
 _DATE = (
@@ -77,15 +77,20 @@ def group() -> Group:
                 0.6,
                 _an_ip,
             ),
-            Rule("pii.mac_address", "mac_address", r"(?:[0-9A-Fa-f]{2}[:-]){5}[0-9A-Fa-f]{2}", 0.5, _free),
+            Rule("pii.mac_address", "mac_address", r"(?:[0-9A-Fa-f]{2}[:-]){5}[0-9A-Fa-f]{2}", 0.5, _a_mac),
             Rule("pii.date_of_birth", "date_of_birth", rf"(?i){_BIRTH}[^\n]{{0,24}}?({_DATE})", 0.7),
             *national_ids.LETTERED,
         )
     )
 
 
+@cache
+def numbers() -> Group:
+    return Group([Rule("pii.number", "number", _NUMBER + "{5,24}", begin=_NUMBER + "{5}")])
+
+
 def _shaped(text: Text, deadline: float | None) -> Iterator[Detection]:
-    for hit in group().find(text.data, deadline):
+    for hit in group().hits(text, deadline):
         yield Detection("pii", hit.rule.type, hit.rule.score, *text.span(hit.start, hit.end), hit.rule.id)
 
 
@@ -96,9 +101,9 @@ def _numbers(text: Text, deadline: float | None) -> Iterator[Detection]:
         national_ids.number,
         phones.phone,
     )
-    for start, end in spans(_NUMBER, text.data, deadline):
+    for hit in numbers().hits(text, deadline):
         for reader in readers:
-            if (found := reader(text.data, start, end)) is not None:
+            if (found := reader(text.data, hit.start, hit.end)) is not None:
                 type, score, first, last = found
                 yield Detection("pii", type, score, *text.span(first, last), f"pii.{type}")
                 break
@@ -106,6 +111,15 @@ def _numbers(text: Text, deadline: float | None) -> Iterator[Detection]:
 
 def _free(data: bytes, start: int, end: int) -> bool:
     return not (start and data[start - 1] in _PART) and not (end < len(data) and data[end] in _PART)
+
+
+def _a_mac(data: bytes, start: int, end: int) -> bool:
+    """Six bytes, not six of a longer row such as a fingerprint."""
+    return (
+        _free(data, start, end)
+        and data[start - 1 : start] not in (b":", b"-")
+        and data[end : end + 1] not in (b":", b"-")
+    )
 
 
 def _card(data: bytes, start: int, end: int) -> tuple[str, float, int, int] | None:

@@ -18,15 +18,20 @@ from functools import cache
 from hashlib import blake2b
 from typing import Any
 
+from intelligence.detect.assigned import group as assigned
 from intelligence.detect.canary import canaries
 from intelligence.detect.commands import commands
+from intelligence.detect.commands import group as command_group
 from intelligence.detect.content import content
 from intelligence.detect.detection import KINDS, DeadlineExceeded, Detection, check
-from intelligence.detect.engine import Text
+from intelligence.detect.engine import Sieve, Text
 from intelligence.detect.exfiltration import carried, exfiltration
-from intelligence.detect.injection import injection
-from intelligence.detect.pii import pii
+from intelligence.detect.exfiltration import group as exfiltration_group
+from intelligence.detect.injection import injection, marks
+from intelligence.detect.pii import group as pii_group
+from intelligence.detect.pii import numbers, pii
 from intelligence.detect.provenance import provenance
+from intelligence.detect.secrets import groups as secret_groups
 from intelligence.detect.secrets import secrets
 
 __all__ = ["ALL", "DeadlineExceeded", "Detection", "Scanner", "Settings", "detector"]
@@ -141,6 +146,8 @@ def _scan(
     text: str, source: str | None, kinds: frozenset[str], tokens: Sequence[str], deadline: float | None
 ) -> list[Detection]:
     one = Text(text)
+    if (sieve := _sieve(kinds)) is not None:
+        sieve.sift(one, deadline)
     found: list[Detection] = []
     # What leaves by a text depends on what private things stand in it.
     private = bool(kinds & {"exfiltration"}) and source in (None, "assistant", "tool_call")
@@ -161,6 +168,25 @@ def _scan(
     if "content" in kinds:
         found += content(one)
     return [d for d in found if d.kind in kinds]
+
+
+def _sieve(kinds: frozenset[str]) -> Sieve | None:
+    """What goes over a text once for all of `kinds`. For one kind its own pass is enough."""
+    if len(kinds & _BY_PATTERN) < 2:
+        return None
+    return _sieves()["command" in kinds, bool(kinds & {"exfiltration", "injection"})]
+
+
+_BY_PATTERN = frozenset({"secret", "pii", "exfiltration", "injection", "command"})
+
+
+@cache
+def _sieves() -> dict[tuple[bool, bool], Sieve]:
+    """Three, for what is trusted, for what is not, and for what is run: each has its automaton to keep."""
+    trusted = Sieve((*secret_groups(), assigned(), pii_group(), numbers()))
+    untrusted = Sieve((*trusted.groups, exfiltration_group(), marks()))
+    run = Sieve((*untrusted.groups, command_group()))
+    return {(False, False): trusted, (False, True): untrusted, (True, False): run, (True, True): run}
 
 
 @cache

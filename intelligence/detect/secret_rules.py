@@ -124,14 +124,6 @@ PREFIXED: tuple[tuple[str, str], ...] = (
         "slack_webhook",
         r"(?:https?://)?hooks\.slack\.com/(?:services|workflows|triggers)/[A-Za-z0-9+/]{36,80}",
     ),
-    (
-        "teams_webhook",
-        rf"https://[a-z0-9-]{{1,60}}\.webhook\.office\.com/webhookb2/[a-z0-9@-]{{60,90}}/IncomingWebhook/{_HEX}{{32}}/[a-z0-9-]{{36}}",
-    ),
-    (
-        "discord_webhook",
-        rf"https://(?:ptb\.|canary\.)?discord(?:app)?\.com/api/webhooks/[0-9]{{17,20}}/{_WORD}{{60,72}}",
-    ),
     ("twilio_key", rf"SK{_HEX}{{32}}"),
     ("sendgrid_key", rf"SG\.{_WORD}{{20,24}}\.{_WORD}{{39,50}}"),
     ("mailgun_key", rf"key-{_HEX}{{32}}"),
@@ -184,6 +176,18 @@ MARKED: tuple[tuple[str, str, int, str], ...] = (
     ("azure_client_secret", r"[0-9]Q~", 3, r"[A-Za-z0-9_~.]{3}[0-9]Q~[A-Za-z0-9_~.-]{31,34}"),
     ("azure_devops_token", r"AZDO", 76, rf"{_ALNUM}{{76}}AZDO{_ALNUM}{{4}}"),
     ("terraform_token", r"\.atlasv1\.", 14, rf"{_ALNUM}{{14}}\.atlasv1\.{_WORD}{{60,70}}"),
+    (
+        "teams_webhook",
+        r"\.webhook\.office\.com/",
+        68,
+        rf"https://[a-z0-9-]{{1,60}}\.webhook\.office\.com/webhookb2/[a-z0-9@-]{{60,90}}/IncomingWebhook/{_HEX}{{32}}/[a-z0-9-]{{36}}",
+    ),
+    (
+        "discord_webhook",
+        r"discord(?:app)?\.com/api/webhooks/",
+        15,
+        rf"https://(?:ptb\.|canary\.)?discord(?:app)?\.com/api/webhooks/[0-9]{{17,20}}/{_WORD}{{60,72}}",
+    ),
     ("mailchimp_key", r"[a-f0-9]-us[0-9]", 32, rf"{_HEX}{{32}}-us[0-9]{{1,2}}"),
     ("maxmind_key", r"_mmk", 36, rf"{_ALNUM}{{6}}_{_ALNUM}{{29}}_mmk"),
     (
@@ -201,15 +205,15 @@ MARKED: tuple[tuple[str, str, int, str], ...] = (
     ),
     (
         "basic_auth_url",
-        r"https?://[^\s:/@\"'<>]{1,64}:",
-        0,
+        r"@[A-Za-z0-9\[]",
+        200,
         r"https?://([^\s:/@\"'<>]{1,64}:[^\s@/\"'<>]{3,120})@[A-Za-z0-9\[]",
     ),
     (
         "db_url_password",
-        r"[a-z0-9]://[^\s:/@\"'<>]{0,64}:[^\s@/\"'<>]{3}",
-        24,
-        r"[a-z][a-z0-9+.-]{1,24}://[^\s:/@\"'<>]{0,64}:([^\s@/\"'<>]{3,120})@[A-Za-z0-9\[]",
+        r"@[A-Za-z0-9\[]",
+        216,
+        r"\b(?:[a-gi-z][a-z0-9+.-]{1,24}|h[a-su-z][a-z0-9+.-]{0,23})://[^\s:/@\"'<>]{0,64}:([^\s@/\"'<>]{3,120})@[A-Za-z0-9\[]",
     ),
 )
 

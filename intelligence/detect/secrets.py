@@ -40,7 +40,7 @@ def secrets(text: Text, deadline: float | None = None) -> list[Detection]:
 
 @cache
 def groups() -> tuple[Group, Group]:
-    """Prefixed and placed, each one pass."""
+    """Prefixed and placed."""
     prefixed = [
         Rule(f"secret.{type}.{number}", type, regex, 0.95, _free_standing)
         for number, (type, regex) in enumerate(secret_rules.PREFIXED)
@@ -54,6 +54,7 @@ def groups() -> tuple[Group, Group]:
             _in_url if "url" in type else _free_standing,
             whole,
             before,
+            b"://" if "url" in type else b"",
         )
         for type, mark, before, whole in secret_rules.MARKED
     ]
@@ -66,7 +67,7 @@ def groups() -> tuple[Group, Group]:
 
 def _named(text: Text, deadline: float | None) -> Iterator[Detection]:
     for group in groups():
-        for hit in group.find(text.data, deadline):
+        for hit in group.hits(text, deadline):
             yield _detection(text, hit)
 
 
@@ -80,7 +81,7 @@ def _detection(text: Text, hit: Hit) -> Detection:
 
 
 def _assigned(text: Text, deadline: float | None) -> Iterator[Detection]:
-    for type, start, end in assigned.find(text.data, deadline):
+    for type, start, end in assigned.find(text, deadline):
         yield Detection("secret", type, 0.8, *text.span(start, end), f"secret.assigned.{type}")
 
 

@@ -10,7 +10,7 @@ be looked for everywhere.
 from __future__ import annotations
 
 # Words from an act to what it is done to.
-NEAR = 10
+NEAR = 9
 
 _ACTS = (
     "ignore ignoring disregard disregarding forget forgetting override overriding bypass bypassing discard discarding neglect neglecting abandon abandoning nullify"
@@ -71,8 +71,9 @@ FAMILIES: dict[str, tuple[str, ...]] = {
         "https http www conversation credential credentials password passwords secrets confidential inbox environment history keys key com",
     ),
     "answer": (
-        "when whenever if once include insert add append put embed place inject start begin starting beginning prefix respond reply answer output say write print decode decrypt reverse unscramble deobfuscate exclaim",
-        "asked asks questioned summarize queried only just exclusively exactly obey execute follow response summary verbatim pwned hacked jailbroken owned compromised",
+        "include insert add append put embed place inject start begin starting beginning prefix respond reply answer output say write print decode decrypt reverse unscramble deobfuscate exclaim",
+        "only just exclusively exactly obey execute follow response summary verbatim pwned hacked jailbroken owned compromised",
+        "asked asks questioned queried summarize",
     ),
     "instead": (
         "if when whenever instead",

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from intelligence.detect import commands, detection, engine, exfiltration, secret_rules, sentences
+from intelligence.detect import commands, detection, engine, exfiltration, patterns, secret_rules, sentences
 from intelligence.detect.engine import Group, Rule, Text
 
 FOLDER = Path(engine.__file__).parent
@@ -47,9 +47,9 @@ def test_a_lone_surrogate_moves_nothing() -> None:
 
 @pytest.mark.parametrize("regex", PATTERNS)
 def test_what_a_pattern_matches_begins_as_its_beginning_does(regex: str) -> None:
-    begin = engine.beginning(regex)
-    engine.compiled(begin)
-    assert not engine.compiled(begin).match(b""), "an empty beginning stands everywhere"
+    begin = patterns.beginning(regex)
+    patterns.compiled(begin)
+    assert not patterns.compiled(begin).match(b""), "an empty beginning stands everywhere"
 
 
 @pytest.mark.parametrize(
@@ -65,21 +65,21 @@ def test_what_a_pattern_matches_begins_as_its_beginning_does(regex: str) -> None
     ],
 )
 def test_beginnings(regex: str, begin: str) -> None:
-    assert engine.beginning(regex) == begin
+    assert patterns.beginning(regex) == begin
 
 
 @pytest.mark.parametrize("before", [0, 5, engine.WINDOW - 5, engine.WINDOW, 2 * engine.WINDOW - 3])
 def test_a_match_across_windows_is_found_once(before: int) -> None:
     group = Group([Rule("r", "t", "needle[0-9]{3}")])
     data = b" " * before + b"needle123" + b" " * 100
-    assert [(h.start, h.end) for h in group.find(data)] == [(before, before + 9)]
+    assert [(h.start, h.end) for h in group.hits(Text(data.decode()))] == [(before, before + 9)]
 
 
 def test_a_mark_in_the_middle() -> None:
     group = Group([Rule("r", "t", "@@", whole="[a-z]{2,9}@@[a-z]{2,9}", before=9)])
-    assert [(h.start, h.end) for h in group.find(b"-- ab@@cd, xy@@zz")] == [(3, 9), (11, 17)]
+    assert [(h.start, h.end) for h in group.hits(Text("-- ab@@cd, xy@@zz"))] == [(3, 9), (11, 17)]
 
 
 def test_the_deadline_is_looked_at() -> None:
     with pytest.raises(detection.DeadlineExceeded):
-        list(Group([Rule("r", "t", "x")]).find(b"x", time.perf_counter() - 1))
+        Group([Rule("r", "t", "x")]).hits(Text("x"), time.perf_counter() - 1)
