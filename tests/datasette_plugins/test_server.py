@@ -91,3 +91,9 @@ def test_listening_on_ipv6() -> None:
         pytest.skip("this machine has no IPv6 loopback")
     assert listener.family == socket.AF_INET6
     listener.close()
+
+
+def test_small_writes_do_not_wait_for_the_client() -> None:
+    with server.listen("127.0.0.1", 0) as listener:
+        # What asyncio asks before it sets TCP_NODELAY on what is accepted.
+        assert listener.proto == socket.IPPROTO_TCP
