@@ -54,7 +54,8 @@ def verify(head_file: Path | None, as_json: bool) -> None:
             click.secho(f"entry {fault.id}: {fault.message}", fg="red")
         if not report.faults:
             older = f", {report.before_chain} of them older than the chain" if report.before_chain else ""
-            click.echo(f"{report.entries} entries{older}: all as they were written.")
+            without = f", {report.forgotten} without words that were forgotten" if report.forgotten else ""
+            click.echo(f"{report.entries} entries{older}: all as they were written{without}.")
     if report.faults:
         sys.exit(1)
 

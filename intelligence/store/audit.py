@@ -6,6 +6,10 @@ Who can write both files and read the key can rewrite history: to hold against t
 (`llmitm audit head`).
 
 Entries of before the chain was kept have no HMAC; the first chained one is linked to how many they are and to what they say.
+
+Forgetting takes words out of entries: what somebody typed or a call said. Who did what to what, and when, stays. Such an entry
+keeps its HMAC, on which the next one stands, and gets another over what is left and the first: so the chain and heads kept
+elsewhere hold, and who lacks the key can take nothing out.
 """
 
 from __future__ import annotations
@@ -16,7 +20,7 @@ import hmac
 import json
 import os
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import closing, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -24,9 +28,21 @@ from typing import Any
 
 KEY, HEAD = "audit.key", "audit.head"
 COLUMNS = ("id", "at", "actor", "action", "subject", "before", "after")
+# What may be taken out: of `before` and `after`, and where the subject is a name that somebody made up.
+WORDS = ("$.reason", "$.failed", "$.query", "$.start")
+LEFT = "left:"
+NAMED = ("save search", "remove search")
 
 _LAST = "select id, mac from audit_log order by id desc limit 1"
 _ENTRY = f"select {', '.join(COLUMNS)}, mac from audit_log"  # noqa: S608
+_SEALED = f"select {', '.join(COLUMNS)}, mac, left_mac from audit_log order by id"  # noqa: S608
+# Entries without an HMAC are older than almost anything that holds such words.
+_LEFT = f"""
+select id, at, actor, action, iif(action in {NAMED}, '', subject) as of,
+    json_remove(before, {str(WORDS)[1:-1]}) as was, json_remove(after, {str(WORDS)[1:-1]}) as is_, mac
+from audit_log where id = ? and mac is not null and left_mac is null
+    and (of <> subject or was is not json(before) or is_ is not json(after))"""  # noqa: S608
+_LEAVE = "update audit_log set subject = ?, before = ?, after = ?, left_mac = ? where id = ?"
 _INSERT = """
 insert into audit_log (id, at, actor, action, subject, before, after, mac) values (?, ?, ?, ?, ?, ?, ?, ?)"""
 
@@ -50,13 +66,14 @@ class Fault:
 @dataclass(frozen=True, slots=True)
 class Report:
     """`chained` entries were checked, `before_chain` are older than the chain, `after_head` were written after the anchor was
-    (a process died between; sound by themselves)."""
+    (a process died between; sound by themselves), `forgotten` had words taken out."""
 
     entries: int
     chained: int
     before_chain: int
     after_head: int
     faults: list[Fault]
+    forgotten: int = 0
 
 
 def append(
@@ -95,6 +112,19 @@ def anchor(db: sqlite3.Connection) -> None:
         file.truncate()
 
 
+def forget(db: sqlite3.Connection, ids: Iterable[int]) -> int:
+    """Take the words out of these entries, in the caller's transaction. Returns how many had any. Raises `sqlite3.Error`,
+    `OSError`."""
+    count = 0
+    for id_ in ids:
+        row = db.execute(_LEFT, (id_,)).fetchone()
+        if row is not None:
+            entry, mac = tuple(row)[:-1], row[-1]
+            db.execute(_LEAVE, (*entry[4:], _mac(key_of(_folder(db)), LEFT + mac, entry), id_))
+            count += 1
+    return count
+
+
 def head(folder: Path) -> Head | None:
     """What is anchored; None where nothing is, or nothing that can be read."""
     return read_head(folder / HEAD)
@@ -112,7 +142,7 @@ def verify(db: sqlite3.Connection, given: Head | None = None) -> Report:
     """Every entry, in order. `given` is a head kept elsewhere. Raises `sqlite3.Error`, `OSError`."""
     folder = _folder(db)
     faults: list[Fault] = []
-    entries = chained = before_chain = after_head = 0
+    entries = chained = before_chain = after_head = forgotten = 0
     key = key_of(folder) if (folder / KEY).exists() else b""
     anchors = {one.id: one.mac for one in (head(folder), given) if one}
     if (
@@ -122,8 +152,8 @@ def verify(db: sqlite3.Connection, given: Head | None = None) -> Report:
         faults.append(Fault(0, f"{folder / HEAD} is gone: entries cut off at the end would not show"))
     previous: str | None = None
     expected = 1
-    for row in db.execute(f"{_ENTRY} order by id"):
-        entry, mac = tuple(row)[:-1], row[-1]
+    for row in db.execute(_SEALED):
+        entry, mac, left = tuple(row)[:-2], row[-2], row[-1]
         entries += 1
         if entry[0] != expected:
             faults.append(Fault(entry[0], f"{entry[0] - expected} entries before it are missing"))
@@ -135,7 +165,8 @@ def verify(db: sqlite3.Connection, given: Head | None = None) -> Report:
             continue
         if previous is None:
             previous = _genesis(db, key)
-        if not hmac.compare_digest(_mac(key, previous, entry), mac):
+        forgotten += left is not None
+        if not hmac.compare_digest(_mac(key, previous if left is None else LEFT + mac, entry), left or mac):
             faults.append(Fault(entry[0], "it, or the one before it, is not what was written"))
         chained += 1
         previous = mac
@@ -148,7 +179,7 @@ def verify(db: sqlite3.Connection, given: Head | None = None) -> Report:
         for id_ in anchors
         if id_ > last
     ]
-    return Report(entries, chained, before_chain, after_head, faults)
+    return Report(entries, chained, before_chain, after_head, faults, forgotten)
 
 
 def entries(

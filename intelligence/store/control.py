@@ -4,8 +4,8 @@ Any of our processes writes it, in transactions so short that none waits long fo
 dashboard can read `traffic.db` without being able to write it, and SQL typed there never meets a password hash.
 
 Whatever a person changes is written down by `audit`, in the transaction that changes it: who, when, what, before and after.
-Triggers let nothing change or leave `audit_log`. That keeps the program honest; who writes the file itself is found out by the
-chain that `audit` keeps.
+Triggers let nothing leave `audit_log`, and nothing change in it but what `audit.forget` takes out. That keeps the program honest;
+who writes the file itself is found out by the chain that `audit` keeps.
 """
 
 from __future__ import annotations
@@ -258,3 +258,20 @@ def c021_policy_history(db: sqlite_utils.Database) -> None:
 def c022_audit_filters(db: sqlite_utils.Database) -> None:
     db.execute("create index audit_log_actor on audit_log (actor, id)")
     db.execute("create index audit_log_action on audit_log (action, id)")
+
+
+@migrations()
+def c023_audit_forgets(db: sqlite_utils.Database) -> None:
+    # Over what is left of an entry of which words were taken out.
+    db.execute("alter table audit_log add column left_mac text")
+    db.execute("drop trigger audit_log_no_update")
+    words = "'$.reason', '$.failed', '$.query', '$.start'"
+    db.execute(f"""
+        create trigger audit_log_no_update before update on audit_log
+        when old.mac is null or old.left_mac is not null or new.left_mac is null
+            or (new.id, new.at, new.actor, new.action, new.mac) is not (old.id, old.at, old.actor, old.action, old.mac)
+            or new.subject not in (old.subject, '')
+            or new.before is not json_remove(old.before, {words})
+            or new.after is not json_remove(old.after, {words})
+        begin select raise(abort, 'audit_log is append-only'); end
+    """)

@@ -2,8 +2,9 @@
 search index, nor in the journal.
 
 In this order, so that a kill at any point is made good by doing all of it again: what the journal holds is stored; in segments
-that a proxy still writes, the frames of the calls are overwritten with sound but empty ones; the rows go, with what only they
-referred to; the database is written anew into a fresh file from what is left, which takes the place of the old one.
+that a proxy still writes, the frames of the calls are overwritten with sound but empty ones; what people typed about them goes
+from `control.db` (see `forget_control`); the rows go, with what only they referred to; the database is written anew into a fresh
+file from what is left, which takes the place of the old one.
 Calls that are going on are forgotten too, and what still comes of them is not stored; those bytes leave with their segment.
 Backups are only touched when asked for: then all go, and a new one is made. What other people's calls share (a system prompt
 that many send) is theirs too, and stays.
@@ -19,8 +20,9 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-from intelligence.store import backup, restore, rollups, session_sums, sweep
+from intelligence.store import auditing, backup, forget_control, restore, rollups, session_sums, sweep
 from intelligence.store.drain import Drain
+from intelligence.store.ids import UUID_CHARS
 from intelligence.store.jobs import JobError
 from intelligence.store.journal import FRAME, NO_CALL, PAYLOAD, Kind
 from intelligence.store.journal_reader import JournalError, SegmentReader, is_live, segments
@@ -29,9 +31,8 @@ MATCH = {
     "user": "select id from requests where user = :name",
     "session": "select id from calls where session_id = :name",
 }
-# A WebSocket is forgotten as a whole: `<id>` and `<id>.<n>`.
+# A WebSocket is forgotten as a whole.
 WHOLE_CALL = "select seq, id, run from requests where id >= :id and id < :id || '/'"
-UUID_CHARS = 36
 # Those of before costs were kept are in no sum until the worker gets to them.
 SUMMED = "select 1 where not exists (select 1 from to_read where request = ? and settled = 0)"
 BATCH = 500
@@ -55,10 +56,12 @@ def forget(
     _store_all(drain, journal)
     ids = matching(db, what, name)
     left_alone = _blank(journal, dict(db.execute(PLACES).fetchall()), ids)
+    forget_control.forget(db, data_dir, set(ids), name if what == "user" else None)
     rows = going_on = 0
     for start in range(0, len(ids), BATCH):
         gone, open_ = _delete(db, ids[start : start + BATCH])
         rows, going_on = rows + gone, going_on + open_
+    auditing.go_on(db, data_dir)
     if what == "user":
         _name(db, name)
     _merge_search(db)

@@ -13,6 +13,8 @@ import time
 from pathlib import Path
 
 KEY_FILE = "install.key"
+# Of the id of a call. What follows tells the responses on one WebSocket apart: `<id>.<n>`.
+UUID_CHARS = 36
 
 
 def uuid7(t_ms: int | None = None) -> bytes:

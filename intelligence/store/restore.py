@@ -17,16 +17,17 @@ import time
 from contextlib import closing, suppress
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import zstandard
 
-from intelligence.store import backup, control, reviews
+from intelligence.store import auditing, backup, control, reviews
 from intelligence.store.jobs import JobError
 from intelligence.store.migrations import SchemaError, refuse_newer
 
 SQLITE = b"SQLite format 3\0"
 ZSTD = b"\x28\xb5\x2f\xfd"
+HEADER = 100  # bytes, see https://www.sqlite.org/fileformat.html: page size at 16, pages at 28
 READERS_SECONDS = 30.0
 
 
@@ -45,6 +46,8 @@ def restore(data_dir: Path, file: Path) -> dict[str, Any]:
             stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S%fZ")
             aside = data_dir / backup.FOLDER / f"traffic-{stamp}-replaced.db"
         put_in_place(draft, database, aside)
+        with closing(sqlite3.connect(database)) as db:
+            auditing.go_on(db, data_dir)
     finally:
         draft.unlink(missing_ok=True)
     return {**report, "replaced": str(aside) if aside else None}
@@ -78,7 +81,7 @@ def _restore_control(data_dir: Path, draft: Path, file: Path) -> dict[str, Any]:
 
 def put_in_place(new: Path, database: Path, aside: Path | None) -> None:
     """Raises `JobError` if readers keep the old one busy, `OSError`."""
-    folded = _fold(database)
+    folded = fold(database)
     log = database.with_name(f"{database.name}-wal")
     if aside:
         aside.parent.mkdir(mode=0o700, exist_ok=True)
@@ -92,8 +95,8 @@ def put_in_place(new: Path, database: Path, aside: Path | None) -> None:
     backup.sync_folder(database.parent)
 
 
-def _fold(database: Path) -> bool:
-    """The write-ahead log into the database. False if that is damaged or not there."""
+def fold(database: Path) -> bool:
+    """The write-ahead log into the database. False if that is damaged or not there. Raises `JobError` if readers keep it busy."""
     if not database.exists():
         return False
     deadline = time.monotonic() + READERS_SECONDS
@@ -123,7 +126,7 @@ def _unpack(file: Path, draft: Path) -> None:
             source.seek(0)
             if magic != SQLITE and not magic.startswith(ZSTD):
                 raise JobError(f"{file} is no backup of traffic.db")
-            backup.room(draft.parent, file.stat().st_size)
+            backup.room(draft.parent, _plain_size(source, file, packed=magic != SQLITE))
             with os.fdopen(backup.private_file(draft), "wb") as out:
                 plain = source if magic == SQLITE else zstandard.ZstdDecompressor().stream_reader(source)
                 while block := plain.read(1 << 20):
@@ -135,7 +138,19 @@ def _unpack(file: Path, draft: Path) -> None:
     except zstandard.ZstdError as e:
         raise JobError(f"{file} is damaged: {e}") from None
     except backup.BackupError as e:
-        raise JobError(str(e)) from None
+        raise JobError(f"the backup is unpacked beside the database first, and {e}") from None
+
+
+def _plain_size(source: BinaryIO, file: Path, *, packed: bool) -> int:
+    """How large the database in it is, of which the header says so. A hundred bytes tell, whatever the compression."""
+    head = (
+        zstandard.ZstdDecompressor().stream_reader(source, closefd=False).read(HEADER)
+        if packed
+        else source.read(HEADER)
+    )
+    source.seek(0)
+    page, pages = int.from_bytes(head[16:18], "big"), int.from_bytes(head[28:32], "big")
+    return max((page if page > 1 else 65536) * pages, file.stat().st_size)
 
 
 def _verify(draft: Path, file: Path) -> dict[str, Any]:

@@ -191,3 +191,54 @@ def test_a_period(copy: Path) -> None:
         every = list(audit.entries(db))
         assert [entry["id"] for entry in every] == list(range(1, 13))
         assert list(audit.entries(db, since_ms=every[-1]["at"] + 1)) == []
+
+
+def _forgotten(folder: Path) -> audit.Head | None:
+    """Entry 13 is without its words; 14 comes after it. Returns the head of before."""
+    with control.changing(folder) as db:
+        control.audit(db, "ana", "save search", "my name", None, {"query": "my words", "shared": True})
+        control.audit(db, "ana", "review", "secret key", None, {"verdict": "dismissed"})
+    kept = audit.head(folder)
+    with control.changing(folder) as db:
+        assert audit.forget(db, [12, 13, 14, 99]) == 1
+        assert audit.forget(db, [13]) == 0
+    return kept
+
+
+def test_forgetting_leaves_what_was_done_and_the_chain(copy: Path) -> None:
+    kept = _forgotten(copy)
+    (copy / audit.HEAD).unlink()
+    with control.changing(copy) as db:
+        control.audit(db, "ana", "x", "y")
+    with control.reading(copy) as db:
+        report = audit.verify(db, kept)
+        entry = list(audit.entries(db))[12]
+    assert (report.faults, report.chained, report.forgotten) == ([], 15, 1)
+    assert (entry["actor"], entry["action"], entry["subject"]) == ("ana", "save search", "")
+    assert (entry["before"], entry["after"]) == (None, '{"shared":true}')
+
+
+@pytest.mark.parametrize("column", [*(name for name in audit.COLUMNS if name != "id"), "mac", "left_mac"])
+def test_any_edit_of_what_is_left_shows(copy: Path, column: str) -> None:
+    _forgotten(copy)
+    with closing(_raw(copy)) as db:
+        db.execute(f"update audit_log set {column} = ? where id = 13", (7 if column == "at" else "x",))
+    assert 13 in {fault.id for fault in _faults(copy)}
+
+
+def test_nothing_is_taken_out_without_the_key(copy: Path) -> None:
+    _forgotten(copy)
+    with closing(_raw(copy)) as db:
+        for id_, left in ((12, "a" * 64), (12, None), (13, None)):
+            db.execute("savepoint before")
+            db.execute(
+                "update audit_log set after = null, left_mac = coalesce(?, mac) where id = ?", (left, id_)
+            )
+            assert {fault.id for fault in _faults_of(db)} == {id_}
+            db.execute("rollback to before")
+            db.execute("release before")
+        assert _faults_of(db) == []
+
+
+def _faults_of(db: sqlite3.Connection) -> list[audit.Fault]:
+    return audit.verify(db).faults

@@ -23,8 +23,18 @@ def test_the_file_is_private_and_made_once(tmp_path: Path) -> None:
 def test_nothing_leaves_or_changes_the_audit_log(tmp_path: Path) -> None:
     control.prepare(tmp_path)
     with control.changing(tmp_path) as db:
-        control.audit(db, "ana", "try", "it")
-    for sql in ("delete from audit_log", "update audit_log set actor = 'bob'"):
+        control.audit(db, "ana", "try", "it", None, {"reason": "why", "n": 1})
+    for sql in (
+        "delete from audit_log",
+        "update audit_log set actor = 'bob'",
+        "update audit_log set after = null",
+        "update audit_log set after = null, left_mac = 'x'",
+        "update audit_log set after = json_remove(after, '$.reason')",
+        "update audit_log set after = json_remove(after, '$.reason'), left_mac = 'x', actor = 'bob'",
+        "update audit_log set after = json_remove(after, '$.n'), left_mac = 'x'",
+        "update audit_log set subject = 'that', left_mac = 'x'",
+        "update audit_log set left_mac = 'x', mac = 'x'",
+    ):
         with pytest.raises(sqlite3.IntegrityError, match="append-only"), control.changing(tmp_path) as db:
             db.execute(sql)
 

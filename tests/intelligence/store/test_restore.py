@@ -1,12 +1,15 @@
+import shutil
 import sqlite3
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 
-from intelligence.store import backup, control, restore
+from intelligence.store import auditing, backup, control, governing, restore
 from intelligence.store import migrations as migrations_module
+from intelligence.store.governing import Governed
 from intelligence.store.jobs import JobError
+from intelligence.store.journal import DecisionHead, GovernHead
 from intelligence.store.migrations import open_database
 from tests.intelligence.store.test_keeping import drained, record
 from tests.intelligence.store.traffic import calls
@@ -67,6 +70,41 @@ def test_a_log_left_beside_is_not_played_into_what_comes(database, tmp_path):
     with closing(open_database(database)) as db:
         assert len(calls(db)) == 2
         assert db.execute("pragma integrity_check").fetchone() == ("ok",)
+
+
+@pytest.mark.parametrize("name", ["copy.db.zst", "copy.db"])
+def test_room_is_asked_for_what_it_becomes(database, tmp_path, monkeypatch, name):
+    """Not for what it is while compressed."""
+    with closing(sqlite3.connect(database)) as db:
+        db.execute("create table wide (zeros blob)")
+        db.execute("insert into wide values (zeroblob(5000000))")
+        db.commit()
+    path = backup.make(database, file=tmp_path / name)
+    size, before = database.stat().st_size, database.read_bytes()
+    for free, restored in ((size, False), (int(size * 1.06), True)):
+        monkeypatch.setattr(shutil, "disk_usage", lambda _, free=free: type("Disk", (), {"free": free}))
+        if restored:
+            assert restore.restore(tmp_path, path)["calls"] == 2
+        else:
+            with pytest.raises(JobError, match=r"unpacked beside the database first, and .* MB are needed"):
+                restore.restore(tmp_path, path)
+            assert database.read_bytes() == before
+            assert not (tmp_path / "traffic.db.restoring").exists()
+
+
+def test_decisions_after_a_restore_are_taken_into_the_audit_log(database, tmp_path):
+    path = backup.make(database)
+
+    def decide(rule):
+        with closing(open_database(database)) as db:
+            decision = DecisionHead(rule, "block", "enforce", True, "why")
+            governing.store(db, [Governed(1, 1000, GovernHead("v1", "request", [decision] * 2))])
+            db.commit()
+            return auditing.take(db, tmp_path)
+
+    assert decide("before") == 2
+    restore.restore(tmp_path, path)
+    assert decide("after") == 2
 
 
 def people(tmp_path):
