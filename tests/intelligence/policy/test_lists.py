@@ -240,9 +240,14 @@ def test_lists_are_handed_over_with_the_rules(folder: Path, tmp_path: Path) -> N
         handed.take(tmp_path)
 
 
-def test_a_feed_that_never_came_fails_the_rule_as_it_says(folder: Path) -> None:
-    (folder / "a.yaml").write_text(RULES.replace("file: lists/files.txt", "url: 'https://x.example/files'"))
-    assert decided(load(folder), "hello") == [("no-files", "block")]  # it fails closed
+@pytest.mark.parametrize(("fail", "action"), [("closed", "block"), ("open", "alert")])
+def test_a_feed_that_never_came_fails_the_rule_as_it_says(folder: Path, fail: str, action: str) -> None:
+    text = RULES.replace("file: lists/files.txt", "url: 'https://x.example/files'")
+    (folder / "a.yaml").write_text(text.replace("fail: closed", f"fail: {fail}"))
+    body = b'{"messages": [{"role": "user", "content": "hello"}]}'
+    evidence = CallEvidence("openai-chat", "chat", "/v1/chat/completions", body, Sees(), 1.0)
+    (one,) = decide(compile_set(load(folder)).rules, Facts(evidence, host="x"))
+    assert (one.rule.id, one.action, one.failed) == ("no-files", action, "NotFetched")
 
 
 def test_examples_say_what_is_in_a_list(folder: Path) -> None:
