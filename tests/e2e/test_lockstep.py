@@ -10,12 +10,12 @@ import asyncio
 import itertools
 import json
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from pathlib import Path
 
 import pytest
 
 from tests.e2e.conftest import H2_HOST
+from tests.e2e.lockstep import STEP_SECONDS, Gates, over_http1, provide
 from tests.rig import client, framings, http1, websocket
 from tests.rig import upstream as rig
 from tests.rig.framings import OPENAI, OPENAI_SSE, SSE, STREAMS, Exchange
@@ -25,82 +25,17 @@ from tests.rig.wire import Ended, Wire
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
-STEP_SECONDS = 5
 LEAVE_SECONDS = 1.0
-
-
-class Gates:
-    """One for each part: the provider waits at it, the client opens it."""
-
-    def __init__(self, parts: Sequence[bytes]) -> None:
-        self.parts = parts
-        self._open = [asyncio.Event() for _ in parts]
-
-    async def play(self, send: Callable[[bytes], Awaitable[None]]) -> None:
-        for part, gate in zip(self.parts, self._open, strict=True):
-            await gate.wait()
-            await send(part)
-
-    async def follow(self, next_piece: Callable[[], Awaitable[bytes]], events: Sequence[bytes]) -> bytes:
-        """Opens a gate, takes the event behind it, whole, then opens the next. Returns all that came."""
-        got = b""
-        for number, size in enumerate(itertools.accumulate(map(len, events))):
-            self._open[number].set()
-            while len(got) < size:
-                async with asyncio.timeout(STEP_SECONDS):
-                    piece = await next_piece()
-                assert piece, f"ended after {len(got)} bytes"
-                got += piece
-            assert len(got) == size, "more came than the provider had sent"
-        for gate in self._open[len(events) :]:
-            gate.set()
-        return got
-
-
-def _next_of(pieces: AsyncIterator[bytes]) -> Callable[[], Awaitable[bytes]]:
-    async def next_piece() -> bytes:
-        return await anext(pieces, b"")
-
-    return next_piece
 
 
 @pytest.mark.parametrize("exchange", STREAMS, ids=lambda e: e.name)
 async def test_http1(proxy: Process, upstream: rig.Upstream, exchange: Exchange) -> None:
-    head, *parts = exchange.response_parts()
-    gates = Gates(parts)
-
-    async def handler(asked: rig.Exchange) -> None:
-        await asked.wire.send(head)
-        await gates.play(asked.wire.send)
-        if exchange.framing == "eof":
-            await asked.wire.close()
-
-    upstream.handler = handler
-    wire = await client.connect(proxy.address, exchange.host, ca_file=proxy.ca_file)
-    await wire.send(exchange.request())
-    async with asyncio.timeout(STEP_SECONDS):
-        answer = http1.Message(await http1.read_head(wire))
-    pieces = http1.body_pieces(wire, answer, answer_to=exchange.method)
-    got = await gates.follow(_next_of(pieces), exchange.events)
-    assert got == exchange.body
-    async with asyncio.timeout(STEP_SECONDS):
-        assert await anext(pieces, b"") == b""
-    assert answer.complete
-    await wire.close()
+    await over_http1(proxy, upstream, exchange)
 
 
 @pytest.mark.parametrize("exchange", STREAMS, ids=lambda e: e.name)
 async def test_h2_to_http1(proxy: Process, upstream: rig.Upstream, exchange: Exchange) -> None:
-    head, *parts = exchange.response_parts()
-    gates = Gates(parts)
-
-    async def handler(asked: rig.Exchange) -> None:
-        await asked.wire.send(head)
-        await gates.play(asked.wire.send)
-        if exchange.framing == "eof":
-            await asked.wire.close()
-
-    upstream.handler = handler
+    gates = provide(upstream, exchange)
     async with client.h2(proxy.address, exchange.host, ca_file=proxy.ca_file) as peer:
         stream = await peer.request(_fields(exchange.host, exchange.path), exchange.request_body)
         await _follow_h2(stream, gates, exchange)
