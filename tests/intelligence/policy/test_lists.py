@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 import re2
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from intelligence.policy import handed, lists
@@ -109,6 +109,7 @@ def test_overlapping_patterns_are_all_redacted() -> None:
     assert covered == set(range(2, 10))
 
 
+@settings(deadline=None)
 @given(st.lists(st.text("ab*?.", min_size=1, max_size=5), max_size=8), WORDS)
 def test_a_host_is_listed_if_one_of_the_globs_fits(globs: list[str], name: str) -> None:
     globs = [glob for glob in globs if set(glob) - set("*?.")]
@@ -120,6 +121,7 @@ def test_a_host_is_listed_if_one_of_the_globs_fits(globs: list[str], name: str) 
     assert compile_list("hosts", globs).host(name) == any(one.fullmatch(name) for one in plain)
 
 
+@settings(deadline=None)
 @given(
     st.lists(st.sampled_from(["a+b", "b.", "(?i)C{2}", "c$", "^ab", "."]), max_size=6),
     st.text("abcC", max_size=8),
@@ -177,6 +179,7 @@ def test_sizes_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
         parse(b"a\n\xff", "hosts")
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=200), st.sampled_from(["hosts", "patterns", "hashes"]))
 def test_any_bytes_are_a_list_or_are_not(data: bytes, kind: Any) -> None:
     try:

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from intelligence.wire import deltas
@@ -175,6 +175,31 @@ def test_a_block_that_takes_the_place_of_another_forgets_its_tool() -> None:
     assert told[2].pieces[0].tool.name == "second"
 
 
+def test_a_text_ends_where_its_format_says_so() -> None:
+    """Not only with the answer: what is held back must not wait for longer than it has to."""
+    told = of(
+        {"type": "content_block_stop", "index": 2},
+        {
+            "type": "response.output_text.done",
+            "response_id": "r",
+            "output_index": 1,
+            "content_index": 0,
+            "text": "x",
+        },
+        {"type": "content-end"},
+        {"type": "tool-call-end"},
+        _chat(tool_calls=[{"index": 0, "function": {"arguments": "{}"}}]),
+    )
+    assert [one.ended for one in told] == [
+        [("block", 2)],
+        [("item", "r", 1, "text", 0)],
+        [("text",)],
+        [("call",)],
+        [("text", 0)],
+    ]
+    assert not any(one.over for one in told)
+
+
 def test_how_many_tools_are_remembered_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(deltas, "MAX_TOOLS", 2)
     reader = DeltaReader()
@@ -208,6 +233,7 @@ VALUES = st.recursive(
 )
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(TYPES | st.just(""), st.dictionaries(KEYS, VALUES, max_size=5)), max_size=4))
 def test_no_value_raises_and_pointers_are_right(events: list[tuple[str, dict[str, Any]]]) -> None:
     reader = DeltaReader()
