@@ -200,14 +200,31 @@ def test_what_is_left_may_be_unknown(db):
     assert {row["cost_usd"] for row in rows(db, "select cost_usd from rollup_hourly")} == {None}
 
 
-def test_days_of_an_older_record_are_made_of_its_hours(db):
+@pytest.mark.parametrize(
+    ("table", "begins", "step"),
+    [("rollup_daily", "day", "m042_rollup_daily"), ("rollup_weekly", "week", "m061_rollup_weekly")],
+)
+def test_longer_spans_of_an_older_record_are_made_of_shorter_ones(db, table, begins, step):
     settle(db, put(db, 100), Prices())
-    wanted = rows(db, DAYS)
+
+    def sums():
+        found = rows(db, f"select * from {table} order by {begins}, provider, model, client, user")
+        return [
+            {k: round(v, 9) if isinstance(v, float) else v for k, v in row.items() if k != "id"}
+            for row in found
+        ]
+
+    wanted = sums()
     db.execute("drop view daily_cost")
-    db.execute("drop table rollup_daily")
-    db.execute("delete from _sqlite_migrations where name = 'm042_rollup_daily'")
+    db.execute(f"drop table {table}")
+    db.execute("delete from _sqlite_migrations where name = ?", (step,))
     migrations.apply(sqlite_utils.Database(db))
-    assert rows(db, DAYS) == wanted != []
+    assert sums() == wanted != []
+    with pytest.raises(sqlite3.IntegrityError):
+        db.execute(
+            f"insert into {table} select null, {begins}, provider, model, client, user, 0, 0, 0, 0, 0, 0, "
+            f"null, null, null, null, null, null, null{', 0' * 40} from {table} limit 1"
+        )
 
 
 def test_unknown_stays_unknown(db):
