@@ -29,7 +29,7 @@ class Span:
 SPANS = {
     "1h": Span("hour", HOUR_MS, 60_000),
     "24h": Span("24 hours", DAY_MS, HOUR_MS),
-    "7d": Span("7 days", 7 * DAY_MS, HOUR_MS),
+    "7d": Span("7 days", 7 * DAY_MS, 3 * HOUR_MS),
     "30d": Span("30 days", 30 * DAY_MS, DAY_MS),
     "90d": Span("90 days", 90 * DAY_MS, DAY_MS),
     "1y": Span("year", 365 * DAY_MS, 7 * DAY_MS),
