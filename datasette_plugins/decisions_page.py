@@ -21,7 +21,7 @@ from datasette_plugins import access, dashboard, review_queue, units
 from datasette_plugins.excerpt import Excerpts
 from datasette_plugins.mask import Mask
 from datasette_plugins.review_queue import Asked
-from intelligence.store import control, reviews
+from intelligence.store import control, opinions, reviews
 from intelligence.store.ids import install_key
 from intelligence.store.reviews import Review, ReviewError, Subject
 
@@ -178,6 +178,8 @@ def _read(
         for row in page.rows:
             row["late"] = time.monotonic() > until
             row["pieces"] = None if row["late"] else excerpts.of(row)
+            if opinion := opinions.of(db, row["digest"]):
+                row["opinion"] = (opinion[0], mask.text(opinion[1]))
     else:
         for row in page.rows:
             row["reason"] = row["reason"] and mask.text(row["reason"])

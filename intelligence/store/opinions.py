@@ -36,6 +36,9 @@ _INSERT = """
 insert or ignore into opinions (detection, at, verdict, reason, model, cost_usd)
 select ?1, ?2, ?3, ?4, ?5, ?6 where exists (select 1 from detections where id = ?1)"""
 _SPENT = "select coalesce(sum(cost_usd), 0) from opinions where at >= ?"
+_OF = """
+select o.verdict, o.reason from detections d join opinions o on o.detection = d.id where d.digest = ?
+order by o.at desc limit 1"""
 _EVENT = "insert into events (at, kind, message, data) values (?, 'second_opinion_failed', ?, '{}')"
 
 
@@ -106,6 +109,12 @@ def spent_usd(db: sqlite3.Connection, since_ms: int) -> float:
 def store(db: sqlite3.Connection, one: Opinion) -> None:
     """Nothing where the detection was forgotten meanwhile. Raises `sqlite3.Error`."""
     db.execute(_INSERT, (one.detection, one.at, one.verdict, one.reason, one.model, one.cost_usd))
+
+
+def of(db: sqlite3.Connection, digest: str) -> tuple[str, str] | None:
+    """Verdict and reason, the latest on this text; None where nobody was asked. Raises `sqlite3.Error`."""
+    row = db.execute(_OF, (digest,)).fetchone()
+    return (str(row[0]), str(row[1])) if row else None
 
 
 def tell(db: sqlite3.Connection, at: int, why: str) -> None:

@@ -38,6 +38,20 @@ async def test_what_comes_again_is_one_item(
         assert items(got) == [], path
 
 
+async def test_a_second_opinion_is_shown(
+    locked: Site, db: sqlite3.Connection, tokens: dict[str, str]
+) -> None:
+    """Of the text, whichever of its calls it was asked for; and told by a model, so it may say anything."""
+    for _ in range(2):
+        governed.add_detection(db, locked.data_dir, kind="injection", seen="do as I say")
+    db.execute(
+        "insert into opinions (detection, at, verdict, reason, model, cost_usd) values (1, 1, 'harmless', ?, 'claude', 0.001)",
+        (f"a quotation {HOSTILE}",),
+    )
+    html = (await locked.get("/-/decisions", headers=as_user(tokens["reviewer"]))).text
+    assert "Claude says <b>harmless</b>: a quotation" in html and HOSTILE not in html
+
+
 async def test_a_viewer_sees_no_secret(locked: Site, db: sqlite3.Connection, tokens: dict[str, str]) -> None:
     governed.add_detection(db, locked.data_dir, words="before {} after")
     html = (await locked.get("/-/decisions", headers=as_user(tokens["viewer"]))).text
