@@ -161,10 +161,9 @@ def _seen(split: Split) -> bytes:
     """Of all that stands around the messages, as it came; each item with what it is and its length."""
     said = [split.key.encode()]
     for item in split.envelope:
-        kind = type(item)
-        if kind is Part:
+        if isinstance(item, Part):
             said += (item.kind.encode(), b"%d " % len(item.raw), item.raw)
-        elif kind is bytes:
+        elif isinstance(item, bytes):
             said += (b"%d " % len(item), item)
         else:
             said += (b"text " if item.text else b"chain ", item.separator)
