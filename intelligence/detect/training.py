@@ -176,15 +176,16 @@ def frozen(corpus: Corpus, score: Any, share: float) -> Any:
 
 
 def save(weights: Weights, path: Path) -> None:
-    """int8 with one scale; what a weight loses by it is a hundredth of the largest."""
-    scale = float(np.quantile(np.abs(weights.places), 0.9999)) / 127
+    """int8 with one scale; what a weight loses by it is a hundredth of the largest. Rounded, so that sums taken in
+    another order make no other file."""
+    scale = round(float(np.quantile(np.abs(weights.places), 0.9999)) / 127, 5)
     path.parent.mkdir(parents=True, exist_ok=True)
     np.savez_compressed(
         path,
         weights=np.clip(np.round(weights.places / scale), -127, 127).astype(np.int8),
         scale=np.float32(scale),
-        bias=np.float32(weights.bias),
-        threshold=np.float32(weights.threshold),
+        bias=np.float32(round(weights.bias, 2)),
+        threshold=np.float32(round(weights.threshold, 2)),
     )
 
 
