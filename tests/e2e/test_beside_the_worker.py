@@ -91,7 +91,7 @@ def test_a_feed_and_an_opinion(worker: tuple[Process, Any, str]) -> None:
     assert verdict in ("attack", "harmless", "unsure") and reason and id_ == call
     (asked,) = provider.requests
     assert SPAN.encode() in asked.body and b"stays at home" not in asked.body
-    assert asked.headers["x-api-key"] and "sk-ant-test" not in process.log()
+    assert dict(asked.headers)["x-api-key"] and "sk-ant-test" not in process.log()
 
     until = time.monotonic() + PATIENCE_SECONDS
     while (listed := handed.take(process.data_dir).compiled.rules[0].named.lists)["bad"] is None:
