@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from contextlib import closing
-from pathlib import Path
 
 import pytest
-from playwright.async_api import Browser, expect
+from playwright.async_api import expect
 
 from tests.datasette_plugins import records
 from tests.datasette_plugins.browser import SIZES, base, browser, dashboard, db, open_page, overflow  # noqa: F401
-from tests.rig.processes import environment, process
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -132,27 +129,3 @@ async def test_hostile_content_is_text(open_page, db: sqlite3.Connection) -> Non
             == 0
         )
         assert await page.title() != "owned"
-
-
-async def test_the_page_finds_a_dashboard_that_came_back(browser: Browser, tmp_path: Path) -> None:
-    with closing(records.make(tmp_path / "data")) as db:
-        records.add_call(db)
-        with process(
-            tmp_path, "dashboard", ["-m", "datasette_plugins"], environment(tmp_path, dashboard__port=0)
-        ) as first:
-            address = first.status.addresses["dashboard"]
-            context = await browser.new_context()
-            page = await context.new_page()
-            await page.goto(f"http://{address}/")
-            await expect(page.locator("#live")).to_have_text("live")
-        missed = records.add_call(db, text="while it was away")
-        port = address.rpartition(":")[2]
-        await expect(page.locator("#live")).to_contain_text("not reachable", timeout=10_000)
-        env = environment(tmp_path, dashboard__port=port)
-        with process(tmp_path, "dashboard", ["-m", "datasette_plugins"], env):
-            await expect(page.locator(f'tr[data-id="{missed}"]')).to_contain_text(
-                "while it was away", timeout=15_000
-            )
-            await expect(page.locator("#call-rows tr")).to_have_count(2)
-            await expect(page.locator("#live")).to_have_text("live")
-            await context.close()
