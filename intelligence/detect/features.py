@@ -64,7 +64,7 @@ def words(data: bytes) -> Words:
     sums = np.zeros(len(data) + 1, np.uint32)
     np.cumsum(letters * powers[: len(data)], out=sums[1:], dtype=np.uint32)
     hashes = mixed((sums[ends] - sums[starts]) * inverses[starts])
-    return Words(starts, ends, hashes >> _SHIFT, hashes & _MASK)
+    return Words(starts, ends, (hashes >> _SHIFT).astype(np.intp), (hashes & _MASK).astype(np.intp))
 
 
 def mixed(hashes: Any) -> Any:
@@ -81,19 +81,21 @@ class Lexicon:
     """Words that mean something, as bits: a table by place and the same by check, and both must say so."""
 
     def __init__(self) -> None:
+        # Small enough to stay near the processor: most words are in no list.
+        self._any = np.zeros(SIZE, np.bool_)
         self._by_place = np.zeros(SIZE, np.uint64)
         self._by_check = np.zeros(SIZE, np.uint64)
 
     def add(self, listed: str, bits: int) -> None:
         """`bits`, fewer than 64, to each of the words."""
         found = words(listed.encode())
+        self._any[found.place] = True
         self._by_place[found.place] |= np.uint64(bits)
         self._by_check[found.check] |= np.uint64(bits)
 
     def look_up(self, found: Words) -> tuple[Any, Any]:
         """(numbers of the words that are known, their bits)."""
-        bits = self._by_place[found.place]
-        known = np.flatnonzero(bits)
-        bits = bits[known] & self._by_check[found.check[known]]
+        known = np.flatnonzero(self._any[found.place])
+        bits = self._by_place[found.place[known]] & self._by_check[found.check[known]]
         kept = np.flatnonzero(bits)
         return known[kept], bits[kept]
