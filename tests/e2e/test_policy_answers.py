@@ -67,7 +67,7 @@ def rig(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rig]:
     (folder / "policies").mkdir()
     (folder / "policies" / "rules.yaml").write_text(RULES)
     # What detectors may take is not what is tested here, on machines that are busy.
-    with recorded(folder, policy__deadline_ms=1000) as rig:
+    with recorded(folder, policy__deadline_ms=10_000) as rig:
         yield rig
 
 
