@@ -11,7 +11,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import cache
 
-from intelligence.detect.engine import Group, Rule, Text, compiled
+from intelligence.detect.detection import check
+from intelligence.detect.engine import BETWEEN_LOOKS, Group, Rule, Text, compiled
 from intelligence.detect.plausible import entropy, placeholder, varied
 
 _NAME = (
@@ -24,9 +25,10 @@ _BETWEEN = (
     r"(?:[\"'`\]\)]{0,2}(?:\s?:\s?[A-Za-z\[\]|. ]{1,24})?\s{0,4}(?::=|=>|==?|:|,)\s{0,4}"
     r"|[\"']\s{1,3}value\s?=\s?|[\"']?\s{0,3}\n\s{0,12}value:\s{1,4}|\s{1,3}(?:is|was)\s?:?\s{1,2}|\s)"
 )
-_BEGIN = rf"(?i)({_NAME})([a-z0-9_.-]{{0,24}})({_BETWEEN})(?:[rbuf]?[\"'`]|\\\\?[\"'])?"
-_WHERE = _BEGIN + r"[^\s\"'`<>\\]{6}"
-_EACH = compiled(_BEGIN)
+_REST = r"[a-z0-9_.-]{0,24}"
+_OPEN = r"(?:[rbuf]?[\"'`]|\\\\?[\"'])?"
+_WHERE = rf"(?i)(?:{_NAME}){_REST}{_BETWEEN}{_OPEN}[^\s\"'`<>\\]{{6}}"
+_EACH = compiled(rf"(?i)({_NAME})({_REST})({_BETWEEN}){_OPEN}")
 _VALUE = compiled(r"[^\s\"'`<>\\]{6,256}", capture=False)
 
 # Names that hold the word and mean something else.
@@ -55,7 +57,9 @@ def group() -> Group:
 def find(text: Text, deadline: float | None = None) -> Iterator[tuple[str, int, int]]:
     """(type, start, end) in bytes. Raises `DeadlineExceeded`."""
     data = text.data
-    for hit in group().hits(text, deadline):
+    for number, hit in enumerate(group().hits(text, deadline)):
+        if not number % BETWEEN_LOOKS:
+            check(deadline)
         start = hit.match_start
         match = _EACH.match(data, start)
         assigned = match and _VALUE.match(data, match.end())

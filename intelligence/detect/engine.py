@@ -26,7 +26,7 @@ from intelligence.detect import detection, features
 from intelligence.detect.candidates import candidates
 from intelligence.detect.patterns import beginning, compiled
 
-__all__ = ["Group", "Hit", "Rule", "Sieve", "Text", "compiled", "spans"]
+__all__ = ["BETWEEN_LOOKS", "Group", "Hit", "Rule", "Sieve", "Text", "compiled", "spans"]
 
 # Bytes looked at between two looks at the clock.
 WINDOW = 1 << 16
@@ -39,7 +39,7 @@ _BEGIN_AT_MOST = 192
 # Bytes whose code points are counted together.
 _STRETCH = 1 << 12
 # Candidates between two looks at the clock.
-_BETWEEN_LOOKS = 512
+BETWEEN_LOOKS = 512
 # The longest mark of a rule that has one in the middle, and what follows it.
 _MARK_AT_MOST, _TAIL = 40, 256
 
@@ -96,7 +96,7 @@ class Rule:
 
     A pattern that begins with any letters and has its mark in the middle (`....8Q~...`) would keep an automaton busy
     at every byte: such a rule names the mark alone, and `whole` is searched from `before` bytes ahead of it, if what
-    is `near` stands there. `begin` is given where `beginning` would tell too little. `accept` sees what would be
+    is `near` stands there. `begin` is given where what `beginning` tells stands too often. `accept` sees what would be
     reported, (data, start, end), and has the last word.
     """
 
@@ -158,7 +158,7 @@ class Sieve:
         for base in range(0, max(len(data), 1), WINDOW):
             detection.check(deadline)
             for number, (to, index) in enumerate(self._candidates(data[base : base + WINDOW + OVERLAP]), 1):
-                if not number % _BETWEEN_LOOKS:
+                if not number % BETWEEN_LOOKS:
                     detection.check(deadline)
                 one = self._looked[index]
                 end = base + to
@@ -186,10 +186,9 @@ class _Looked:
 
     @classmethod
     def of(cls, index: int, group: Group, rule: Rule) -> _Looked:
-        begin = rule.begin or beginning(rule.regex)
-        return cls(
-            index, group, rule, begin, compiled(begin, capture=False), compiled(rule.whole or rule.regex)
-        )
+        begin = beginning(rule.regex)
+        where = compiled(begin, capture=False)
+        return cls(index, group, rule, rule.begin or begin, where, compiled(rule.whole or rule.regex))
 
     def matches(self, data: bytes, end: int, since: int, tried: list[int]) -> Iterator[Any]:
         """Matches whose beginning, or whose mark, ends at `end`. What is `tried` up to some place is not tried again."""

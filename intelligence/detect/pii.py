@@ -15,8 +15,8 @@ from functools import cache
 from ipaddress import ip_address
 
 from intelligence.detect import national_ids, phones
-from intelligence.detect.detection import Detection
-from intelligence.detect.engine import Group, Rule, Text, compiled
+from intelligence.detect.detection import Detection, check
+from intelligence.detect.engine import BETWEEN_LOOKS, Group, Rule, Text, compiled
 
 _NUMBER = r"\d(?:[ ().\-/]{0,2}\d)"
 _PART = b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_"
@@ -101,7 +101,9 @@ def _numbers(text: Text, deadline: float | None) -> Iterator[Detection]:
         national_ids.number,
         phones.phone,
     )
-    for hit in numbers().hits(text, deadline):
+    for number, hit in enumerate(numbers().hits(text, deadline)):
+        if not number % BETWEEN_LOOKS:
+            check(deadline)
         for reader in readers:
             if (found := reader(text.data, hit.start, hit.end)) is not None:
                 type, score, first, last = found

@@ -202,4 +202,4 @@ def detector() -> Callable[[str, str, frozenset[str]], Sequence[Detection]]:
 def warm() -> None:
     """Compile and load everything, which the first request would otherwise wait for."""
     for source in FOR:
-        _one().scan("ignore this: key=1 call 5551234 https://example.org", source=source)
+        _one().scan("ignore this: key=1 call +1 202 555 0123 https://example.org é", source=source)
