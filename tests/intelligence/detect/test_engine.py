@@ -8,8 +8,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from intelligence.detect import commands, detection, engine, exfiltration, patterns, secret_rules, sentences
-from intelligence.detect.engine import Group, Rule, Text
+from intelligence.detect import (
+    candidates,
+    commands,
+    detection,
+    engine,
+    exfiltration,
+    patterns,
+    secret_rules,
+    sentences,
+)
+from intelligence.detect.engine import Group, Rule, Sieve, Text
 
 FOLDER = Path(engine.__file__).parent
 PATTERNS = [
@@ -78,6 +87,33 @@ def test_a_match_across_windows_is_found_once(before: int) -> None:
 def test_a_mark_in_the_middle() -> None:
     group = Group([Rule("r", "t", "@@", whole="[a-z]{2,9}@@[a-z]{2,9}", before=9)])
     assert [(h.start, h.end) for h in group.hits(Text("-- ab@@cd, xy@@zz"))] == [(3, 9), (11, 17)]
+
+
+def test_a_mark_without_what_must_be_near() -> None:
+    group = Group([Rule("r", "t", "@@", whole="[a-z:/]{2,9}@@[a-z]{2,9}", before=9, near=b"://")])
+    assert [(h.start, h.end) for h in group.hits(Text("-- ab@@cd, x://y@@zz"))] == [(11, 20)]
+
+
+@pytest.mark.parametrize("hyperscan", [True, False])
+def test_groups_of_a_sieve_do_not_hide_each_other(monkeypatch: pytest.MonkeyPatch, hyperscan: bool) -> None:
+    if not hyperscan:
+        monkeypatch.setattr(candidates, "hyperscan", None)
+    words, keys = Group([Rule("w", "w", "key=[a-z]{3,9}")]), Group([Rule("k", "k", "=abc[a-z]{2}")])
+    text = Text("a key=abcde and =abcxy")
+    Sieve([words, keys]).sift(text)
+    assert [(h.start, h.end) for h in words.hits(text)] == [(2, 11)]
+    assert [(h.start, h.end) for h in keys.hits(text)] == [(5, 11), (16, 22)]
+
+
+def test_an_accepted_match_hides_what_overlaps_it_in_its_group() -> None:
+    group = Group(
+        [
+            Rule("no", "t", "abc[0-9]{2}", accept=lambda data, start, end: False),
+            Rule("yes", "t", "abc[0-9]{2}"),
+            Rule("late", "t", "c[0-9]{2}d"),
+        ]
+    )
+    assert [h.rule.id for h in group.hits(Text("abc12d"))] == ["yes"]
 
 
 def test_the_deadline_is_looked_at() -> None:
