@@ -160,10 +160,18 @@ def _listed(data_dir: Path, kind: Kind, digest: str | None) -> Iterator[Listed |
     if digest is None:
         yield None
         return
-    text = (data_dir / FOLDER / LISTS / digest).read_text("utf-8")
-    if hashlib.sha256(text.encode()).hexdigest() != digest:
+    yield from compiling(kind, _entries(data_dir / FOLDER / LISTS / digest, digest))
+
+
+def _entries(path: Path, digest: str) -> Iterator[str]:
+    """A line at a time, as lists are long. Raises `ValueError` at the end if it was not what its name says."""
+    read = hashlib.sha256()
+    with path.open("rb") as file:
+        for line in file:
+            read.update(line)
+            yield line.decode().rstrip("\n")
+    if read.hexdigest() != digest:
         raise ValueError(f"the list {digest} is damaged")
-    yield from compiling(kind, text.splitlines())
 
 
 def _clear(folder: Path, used: set[str | None]) -> None:

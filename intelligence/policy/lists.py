@@ -13,7 +13,7 @@ time linear in the text; patterns are compiled many at a time, names and digests
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import Literal
@@ -144,7 +144,7 @@ class Listed:
         return sha256(data).digest() in self._digests
 
 
-def compiling(kind: Kind, entries: Sequence[str]) -> Iterator[Listed | None]:
+def compiling(kind: Kind, entries: Iterable[str]) -> Iterator[Listed | None]:
     """The list ready to be asked: yields None now and then, and last the list."""
     made = Listed(kind)
     globs = []
@@ -163,7 +163,7 @@ def compiling(kind: Kind, entries: Sequence[str]) -> Iterator[Listed | None]:
     yield made
 
 
-def compile_list(kind: Kind, entries: Sequence[str]) -> Listed:
+def compile_list(kind: Kind, entries: Iterable[str]) -> Listed:
     return next(one for one in compiling(kind, entries) if one)
 
 

@@ -320,24 +320,3 @@ def test_the_offline_provider_is_asked(
     sent = provider.requests[-1]
     assert sent.path == "/v1/messages" and SECRET.encode() not in sent.body
     assert b"REDACTED-SECRET-word-" in sent.body
-
-
-@pytest.mark.parametrize(
-    ("words", "why"),
-    [("[[offline: status=529]]", "the answer was 529"), ("[[offline: status=401]]", "the answer was 401")],
-    ids=["overloaded", "refused"],
-)
-def test_what_the_provider_refuses(provider: OfflineProvider, words: str, why: str) -> None:
-    claude = Claude(provider.url, "sk-ant-test", "claude-haiku-4-5", ca_file=provider.ca_file)
-    with pytest.raises(ClaudeError, match=why):
-        claude.ask("s", words, second_opinion.TOOL, 100)
-
-
-def test_who_cannot_be_reached(provider: OfflineProvider) -> None:
-    for claude in (
-        Claude("http://127.0.0.1:1", "k", "m"),
-        Claude(provider.url, "k", "m"),  # its certificate is not trusted
-        Claude("https://\x00", "k", "m"),
-    ):
-        with pytest.raises(ClaudeError, match="no answer"):
-            claude.ask("s", "q", second_opinion.TOOL, 100)
