@@ -29,7 +29,7 @@ TITLES = {
     500: "Something went wrong here",
 }
 
-NOTHING_YET = "The tables are made when the worker first runs, which `llmitm up` starts. They hold every call from then on."
+NOTHING_YET = "The tables are made when the worker first runs, which “llmitm up” starts. They hold every call from then on."
 TOO_LONG = (
     "It was given up after a second, so that others need not wait. Ask for less: the newest, a shorter time, or fewer columns. "
     "The search finds calls by model, client, state, cost and time in any record."
