@@ -40,8 +40,8 @@ _BEGIN_AT_MOST = 192
 _STRETCH = 1 << 12
 # Candidates between two looks at the clock.
 BETWEEN_LOOKS = 512
-# The longest mark of a rule that has one in the middle, and what follows it.
-_MARK_AT_MOST, _TAIL = 40, 256
+# The longest mark of a rule that has one in the middle.
+_MARK_AT_MOST = 40
 
 
 class Text:
@@ -95,9 +95,9 @@ class Rule:
     """A pattern. Its first group, if it has one, is what is reported, else the whole match.
 
     A pattern that begins with any letters and has its mark in the middle (`....8Q~...`) would keep an automaton busy
-    at every byte: such a rule names the mark alone, and `whole` is searched from `before` bytes ahead of it, if what
-    is `near` stands there. `begin` is given where what `beginning` tells stands too often. `accept` sees what would be
-    reported, (data, start, end), and has the last word.
+    at every byte: such a rule names the mark alone, and `whole` is searched from `before` bytes ahead of it to
+    `behind` bytes behind, if what is `near` stands ahead. `begin` is given where what `beginning` tells stands too
+    often. `accept` sees what would be reported, (data, start, end), and has the last word.
     """
 
     id: str
@@ -107,6 +107,7 @@ class Rule:
     accept: Callable[[bytes, int, int], bool] | None = None
     whole: str = ""
     before: int = 0
+    behind: int = 256
     near: bytes = b""
     begin: str = ""
 
@@ -206,7 +207,7 @@ class _Looked:
         first = max(since, end - self.rule.before - _MARK_AT_MOST)
         if self.rule.near and data.find(self.rule.near, first, end) < 0:
             return
-        for match in self.each.finditer(data, first, min(len(data), end + _TAIL)):
+        for match in self.each.finditer(data, first, min(len(data), end + self.rule.behind)):
             if match.end() >= end:
                 if match.start() < end:
                     yield match

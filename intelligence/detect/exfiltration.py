@@ -9,7 +9,7 @@ conversation: a secret that stood in one part and stands in a later tool call, a
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import cache
 from urllib.parse import quote
 
@@ -26,20 +26,37 @@ _LOCAL = compiled(
 _COLLECTORS = r"(?:webhook\.site|requestbin\.(?:com|net)|pipedream\.net|ngrok(?:-free)?\.(?:io|app|dev)|burpcollaborator\.net|oast\.(?:pro|live|site|online|fun|me)|interact\.sh|beeceptor\.com|transfer\.sh|file\.io|0x0\.st|pastebin\.com/api)"
 
 
+def image(
+    id: str, type: str, address: str, score: float, accept: Callable[[bytes, int, int], bool] | None = None
+) -> Rule:
+    """A picture in Markdown with such an address behind `https://`. Its mark is in the middle: `![` is cheap to write."""
+    return Rule(
+        id,
+        type,
+        r"\]\(\s{0,3}https?://",
+        score,
+        accept,
+        whole=rf"!\[[^\]\n]{{0,80}}\]\(\s{{0,3}}https?://{address}",
+        before=96,
+        behind=1200,
+        near=b"![",
+    )
+
+
 @cache
 def group() -> Group:
     return Group(
         [
-            Rule(
+            image(
                 "exfiltration.image.template",
                 "markdown_image",
-                r"!\[[^\]\n]{0,80}\]\(\s{0,3}https?://[^)\s]{3,300}[?&/=](?:[A-Za-z_]{1,20}=)?(?:\{\{?|\[|<|%7[Bb]|\$\{?)[A-Za-z_ .-]{2,60}",
+                r"[^)\s]{3,300}[?&/=](?:[A-Za-z_]{1,20}=)?(?:\{\{?|\[|<|%7[Bb]|\$\{?)[A-Za-z_ .-]{2,60}",
                 0.9,
             ),
-            Rule(
+            image(
                 "exfiltration.image.data",
                 "markdown_image",
-                rf"!\[[^\]\n]{{0,80}}\]\(\s{{0,3}}https?://[^)\s]{{3,200}}[?&][A-Za-z_]{{1,20}}={_DATA}{{32,900}}",
+                rf"[^)\s]{{3,200}}[?&][A-Za-z_]{{1,20}}={_DATA}{{32,900}}",
                 0.7,
                 _not_signed,
             ),

@@ -31,6 +31,7 @@ import numpy as np
 from intelligence.detect import features, injection_model
 from intelligence.detect.detection import Detection, check
 from intelligence.detect.engine import Group, Rule, Text, compiled
+from intelligence.detect.exfiltration import image
 from intelligence.detect.sentences import FAMILIES, MARK, NEAR, SENTENCES, Sentence
 
 # What is handed to a family's patterns, in bytes before and behind the words that called for it.
@@ -84,6 +85,8 @@ def marks() -> Group:
         if sentence.family == MARK:
             id, score = _rule(sentence)
             rules.append(Rule(id, sentence.type, f"(?i){sentence.regex}", score, _not_quoted))
+    beacon = r"[^)\s]{3,200}[?&][A-Za-z_]{1,20}=[\[{<(%$]"
+    rules.append(image("injection.image_beacon", "injection", beacon, _CERTAIN, _not_quoted))
     return Group(rules)
 
 

@@ -54,7 +54,7 @@ def groups() -> tuple[Group, Group]:
             _in_url if "url" in type else _free_standing,
             whole,
             before,
-            b"://" if "url" in type else b"",
+            near=b"://" if "url" in type else b"",
         )
         for type, mark, before, whole in secret_rules.MARKED
     ]

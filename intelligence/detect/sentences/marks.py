@@ -7,12 +7,6 @@ from __future__ import annotations
 ROWS: tuple[tuple[str, str, bool, str], ...] = (
     (
         "mark",
-        "image_beacon",
-        True,
-        r"!\[[^\]\n]{0,80}\]\(\s{0,3}https?://[^)\s]{3,200}[?&][a-z_]{1,20}=[\[{<(%$]",
-    ),
-    (
-        "mark",
         "fake_role_marker",
         False,
         r"(?:<\|(?:im_start|im_end|system|user|assistant|eot_id|start_header_id|end_of_turn)[^|\n]{0,20}\|>|(?-i:\[/?INST\])|<</?SYS>>|<(?:start|end)_of_turn>)",
