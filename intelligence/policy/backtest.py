@@ -209,7 +209,7 @@ class _Replay:
                 said = decide(self.compiled.of("response", later=False), call.answer())
                 told += [("response", one) for one in said]
         ended_by = {one.rule.id for _, one in told if one.acts and not one.soft and one.action in _ENDING}
-        told += self._later(call, sent, ended_by, answered=judged.answered)
+        told += self._later(call, facts.evidence, sent, ended_by, answered=judged.answered)
         needed = any(one.failed == "Unreadable" for _, one in told)
         return Judged(
             row["id"],
@@ -239,14 +239,20 @@ class _Replay:
         return judged, lambda: rewritten.body
 
     def _later(
-        self, call: StoredCall, sent: Callable[[], bytes | None], ended_by: set[str], *, answered: bool
+        self,
+        call: StoredCall,
+        came: CallEvidence,
+        sent: Callable[[], bytes | None],
+        ended_by: set[str],
+        *,
+        answered: bool,
     ) -> list[tuple[str, Decision]]:
         told: list[tuple[str, Decision]] = []
         for way in ("request", "response"):
             if rules := asked_later(self.compiled, self.compiled.of(way, later=True), ended_by):
                 if way == "response" and answered:
                     continue
-                facts = call.sent(sent) if way == "request" else call.answer()
+                facts = call.sent(sent, came) if way == "request" else call.answer()
                 told += [(way, one) for one in decide(rules, facts)]
         return told
 

@@ -87,9 +87,11 @@ class StoredCall:
         facts.prompt_tokens = None if facts.body_bytes is None else facts.body_bytes // BYTES_PER_TOKEN
         return facts
 
-    def sent(self, body: Callable[[], bytes | None]) -> Facts:
-        """The request as it would be in the record."""
+    def sent(self, body: Callable[[], bytes | None], came: CallEvidence) -> Facts:
+        """The request as it would be in the record; `came` is what was read of it as it came."""
         evidence = CallEvidence(*self._kind(), None, self.scanner, SECONDS, allowed=self.allowed, load=body)
+        if body == self.body and not self.blind:
+            evidence.read_as(came)
         return self._facts(evidence, "request")
 
     def answer(self) -> Facts:
