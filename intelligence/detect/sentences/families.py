@@ -38,7 +38,7 @@ FAMILIES: dict[str, tuple[str, ...]] = {
     ),
     "refuse": (
         "never not don't cannot can't won't without stay remain always break keep update modify change adjust rewrite",
-        "refuse refusal refusing decline declining reject apologize apologizing apologise apologising moralize moralizing lecture lecturing character warnings sorry behavior behaviour"
+        "refuse refusal refusing unable cannot decline declining reject apologize apologizing apologise apologising moralize moralizing lecture lecturing character warnings sorry behavior behaviour"
         " guidelines programming ethics policies",
     ),
     "role": (
@@ -72,7 +72,7 @@ FAMILIES: dict[str, tuple[str, ...]] = {
     ),
     "answer": (
         "include insert add append put embed place inject start begin starting beginning prefix respond reply answer output say write print decode decrypt reverse unscramble deobfuscate exclaim",
-        "only just exclusively exactly obey execute follow response summary verbatim pwned hacked jailbroken owned compromised",
+        "only just exclusively exactly obey execute follow response summary verbatim absolutely certainly sure pwned hacked jailbroken owned compromised",
         "asked asks questioned queried summarize",
     ),
     "instead": (
@@ -94,7 +94,7 @@ FAMILIES: dict[str, tuple[str, ...]] = {
         " abaikan lupakan hiraukan kalimutan balewalain huwag isantabi iwaksi ignorera ignorer glöm glem bortse bort ignorujte zapomeň zapomeňte zabudni ignoră ignorați uită uitați",
         "instrucciones indicaciones órdenes reglas directrices instructions consignes règles directives ordres anweisung anweisungen instruktion instruktionen befehl befehle regel regeln vorgaben"
         " richtlinien instruções orientações regras ordens diretrizes istruzioni indicazioni regole ordini direttive instructies aanwijzingen opdrachten regels instrukcje polecenia instrukcjach poleceniach zasady"
-        " anterior arriba précède dessus acima quanto sopra alles das vorherige obige oben"
+        " aufgabe aufgaben anterior arriba précède dessus acima quanto sopra alles das vorherige obige oben"
         " instruksi perintah petunjuk arahan aturan prompt tagubilin instruksyon panuto utos instruktioner instruktionerna instruktionerne instruksjonene anvisningar reglerna reglerne reglene pokyny instrukce"
         " inštrukcie příkazy pravidla pravidlá instrucțiunile instrucţiunile instructiunile regulile comenzile",
     ),

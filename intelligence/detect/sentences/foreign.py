@@ -29,7 +29,7 @@ ROWS: tuple[tuple[str, str, bool, str], ...] = (
         True,
         r"\b(?:ignoriere?n?|vergiss|vergessen sie|missachte|beachte nicht|verwirf)[ ]"
         + GAP % 4
-        + r"(?:anweisung(?:en)?|instruktion(?:en)?|befehle?|regeln?|vorgaben|richtlinien)\b",
+        + r"(?:anweisung(?:en)?|instruktion(?:en)?|befehle?|regeln?|vorgaben|richtlinien|aufgaben?)\b",
     ),
     (
         "foreign",

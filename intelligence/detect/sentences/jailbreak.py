@@ -120,4 +120,10 @@ ROWS: tuple[tuple[str, str, bool, str], ...] = (
         True,
         r"\b(?:openai|anthropic|google|content|chatgpt|gpt|claude|your|those|these|normal|usual|ethical|safety)(?:'s)?[ ](?:\w+ ){0,2}(?:rules|guidelines|polic(?:y|ies)|restrictions|filters?|ethics)[ ](?:do not|do ?n[o']t|don't|no longer|does not|doesn't|need not) apply\b",
     ),
+    (
+        "refuse",
+        "words_forbidden",
+        False,
+        r"\b(?:never|do not|don'?t|must not|without) (?:say(?:ing)?|us(?:e|ing)|writ(?:e|ing)|output(?:ting)?|includ(?:e|ing)|start(?:ing)? with)[ ](?:the |any |words? |phrases? |like |such as |of ){0,4}[\"'“‘`]?(?:i'?m )?(?:sorry|i cannot|cannot|i can'?t|can'?t|unable|unfortunately|i apologi[sz]e)\b",
+    ),
 )

@@ -36,7 +36,7 @@ ROWS: tuple[tuple[str, str, bool, str], ...] = (
         "set_aside",
         "set_aside_rules",
         False,
-        rf"\b{SET_ASIDE}[ \t\n\r]+{GAP % 3}(?:instructions?|prompts?|guidelines?|rules|directives?|guardrails|safeguards)\b",
+        rf"\b(?:ignor(?:e|ing)|disregard(?:ing)?|forget(?:ting)?|overrid(?:e|ing)|bypass(?:ing)?|discard(?:ing)?|set aside|unlearn)[ \t\n\r]+{GAP % 3}(?:instructions?|prompts?|guidelines?|rules|directives?|guardrails|safeguards)\b",
     ),
     (
         "set_aside",
