@@ -72,15 +72,15 @@ def test_a_budget_ends() -> None:
 
 @pytest.mark.parametrize("unit", ["[", "![", "*a **a ", "> ", "- ", "`", "[a](", "<", "~~a", "|a"])
 def test_text_made_to_be_slow(unit: str) -> None:
-    began = time.monotonic()
+    began = time.process_time()
     render((unit * MARKDOWN_LONGEST)[:MARKDOWN_LONGEST])
-    assert time.monotonic() - began < 5
+    assert time.process_time() - began < 5
 
 
 @pytest.mark.parametrize("language", ["c", "makefile", "js", "console", "java", "diff"])
 def test_code_made_to_be_slow(language: str) -> None:
     budget = Budget()
-    began = time.monotonic()
+    began = time.process_time()
     for text in ("\n" * 9000, '"\\' * 9000, "a" * 18000, "(\n" * 9000):
         markdown.code(text, language, budget)
-    assert time.monotonic() - began < 2
+    assert time.process_time() - began < 2

@@ -116,7 +116,7 @@ async def test_a_killed_proxy_loses_nothing_that_was_delivered(upstream: Upstrea
     seen = [json.loads(one.body)["messages"][0]["content"] for one in asked if one.complete]
     drain(tmp_path)
     stored = by_mark(tmp_path)
-    assert len(whole) > 50 and any(partial.values()), "the load was a load"
+    assert len(whole) > 20 and any(partial.values()), "the load was a load"
     assert set(seen) <= set(stored), "every request the provider saw"
     assert len(asked) <= len(stored), "also those of which it saw only a part"
     for mark, body in whole.items():

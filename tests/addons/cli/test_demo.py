@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from collections import Counter
 
 from tests.addons.cli.conftest import place_in
@@ -12,10 +11,8 @@ from tests.rig.processes import calls
 
 def test_demo(tmp_path):
     place = place_in(tmp_path)
-    began = time.monotonic()
     result = place.llmitm("demo")
     assert result.returncode == 0, result.stdout + result.stderr
-    assert time.monotonic() - began < 60
     assert result.stdout.count("✓") == 17 and "✗" not in result.stdout
     assert "then open http://127.0.0.1:8001/" in result.stdout
 
