@@ -1,6 +1,6 @@
 """Streams made to hurt: no exception, memory bounded, time linear, for every framing, encoding and reader.
 
-1 MB each here, to be quick; `LLMITM_HOSTILE_MB=50` for the size of a real attack (some minutes).
+2 MB each here, to be quick; `LLMITM_HOSTILE_MB=50` for the size of a real attack (some minutes).
 """
 
 import json
@@ -12,7 +12,7 @@ import pytest
 
 from tests.intelligence.wire.hostile import NAMES
 
-MEGABYTES = int(os.environ.get("LLMITM_HOSTILE_MB", "1"))
+MEGABYTES = int(os.environ.get("LLMITM_HOSTILE_MB", "2"))
 # The longest event is 32 MB, held, joined and decoded; an answer of many small parts takes a few times its bytes.
 MAX_GROWN_MB = 320
 
