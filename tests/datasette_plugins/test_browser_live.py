@@ -122,6 +122,7 @@ async def test_the_keyboard_pauses_and_goes_through_the_calls(open_page, db: sql
     page = await open_page("/-/live")
     first = records.add_call(db, state="pending")
     await expect(row_of(page, first)).to_contain_text("running")
+    await expect(page.locator(ROWS)).to_have_count(1)  # those of the test before have gone
     await page.keyboard.press("Space")
     await expect(page.locator("#counted")).to_have_text("Paused")
     newer = [records.add_call(db) for _ in range(3)]
