@@ -30,6 +30,9 @@ log = logging.getLogger(__name__)
 # Bytes of an answer, as they came, that are parsed. What is longer is stored all the same.
 PARSE_BYTES = 64 * 1024 * 1024
 
+# So much of it at a time.
+_TOGETHER = 256 * 1024
+
 # Characters of one column; SQLite's own limit is a thousand million bytes. The body is stored whole.
 MAX_TEXT = 32 * 1024 * 1024
 
@@ -211,7 +214,8 @@ def end(call: Call, head: EndHead | None, t_us: int, pieces: Iterable[Piece]) ->
 def _read_answer(call: Call, pieces: Iterable[Piece]) -> Reading:
     assert call.response is not None
     reading = Reading()
-    fed = 0
+    fed = read = 0
+    later: list[bytes] = []  # once there is a token, it does not matter when what came
     try:
         reader = AnswerReader(
             call.format,
@@ -228,10 +232,16 @@ def _read_answer(call: Call, pieces: Iterable[Piece]) -> Reading:
             reading.arrivals.piece(piece.at_us)
             if not fed:
                 reading.response_id = response_id(call.format, call.response.headers, piece.data)
-            reader.feed(piece.data)
             fed += len(piece.data)
-            if reading.ttft_us is None and reader.saw_token:
-                reading.ttft_us = piece.at_us
+            if reading.ttft_us is None:
+                reader.feed(piece.data)
+                reading.ttft_us = piece.at_us if reader.saw_token else None
+                continue
+            later.append(piece.data)
+            if fed - read >= _TOGETHER:
+                reader.feed(b"".join(later))
+                later, read = [], fed
+        reader.feed(b"".join(later))
         answer = reader.finish()
         reading.columns = answer_columns(answer)
         reading.answer = answer
