@@ -53,8 +53,7 @@ FOR: dict[str | None, frozenset[str]] = {
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """`canaries` are strings nobody should ever see. `allowed` are digests (`Scanner.digest`) of texts that are no
-    detection."""
+    """`canaries` are strings nobody should ever see."""
 
     canaries: tuple[str, ...] = ()
     key: bytes = field(default_factory=lambda: os.urandom(32))

@@ -21,6 +21,13 @@ from tests.rig.mitmdump import mitmdump_process
 from tests.rig.processes import REPOSITORY, Process, proxy_process
 
 NICE = -10
+# Every detector looks at every request, before it leaves.
+RULES = """
+rules:
+  - id: everything
+    action: redact
+    when: {detection: {kind: [secret, pii, injection, exfiltration, command, content, canary], score: ">= 0.99"}}
+"""
 
 
 def cpu_seconds(pid: int) -> float:
@@ -117,7 +124,8 @@ class Stage:
     _started: dict[str, Candidate] = field(default_factory=dict)
 
     def candidate(self, name: str) -> Candidate:
-        """One of `direct`, `bare`, `stream` (mitmdump, streaming script), `llmitm`, `llmitm+web`."""
+        """One of `direct`, `bare`, `stream` (mitmdump, streaming script), `llmitm`, `llmitm+web`, `llmitm+rules` (with all
+        detectors)."""
         if name not in self._started:
             self._started[name] = self.start(self.stack, name, name)
             self._started[name].burst(prompts=150, concurrency=16, size=2_000)
@@ -145,9 +153,13 @@ class Stage:
                 pid, ca_file = mitmdump.pid, mitmdump.ca_file
                 where["proxy"] = mitmdump.address
             else:
-                web = kind == "llmitm+web"
+                policies = here / "policies"
+                policies.mkdir(parents=True)
+                if kind == "llmitm+rules":
+                    (policies / "everything.yaml").write_text(RULES)
+                settings = {"proxy__web": kind == "llmitm+web", "policy__dir": policies}
                 process = stack.enter_context(
-                    proxy_process(here, self.provider, launcher=launcher, proxy__web=web)
+                    proxy_process(here, self.provider, launcher=launcher, **settings)
                 )
                 pid, ca_file = process.pid, process.ca_file
                 where |= {"proxy": process.address, "connect_to": f"{bodies.HOST}:443"}

@@ -116,6 +116,14 @@ def json_long(stage: Stage, effort: Effort) -> Iterator[Result]:
     )
 
 
+def governed(stage: Stage, effort: Effort) -> Iterator[Result]:
+    """An agent's history, sent again with a few new words: what was seen before is not looked at again."""
+    rounds = _rounds(stage, ["bare", "llmitm", "llmitm+rules"], effort, lambda c: _cpu_ms(c, LONG, 120))
+    note = "CPU ms: " + ", ".join(f"{name} {_median(rounds, name):.2f}" for name in rounds[0])
+    ratios = [r["llmitm+rules"] / r["bare"] for r in rounds]
+    yield result("governed", "the same with all detectors on, steady state", ratios, 1.5, note)
+
+
 def first_byte(stage: Stage, effort: Effort) -> Iterator[Result]:
     def once(candidate: Candidate) -> float:
         return statistics.median(
@@ -196,6 +204,7 @@ ROWS = {
     "direct": Row(not_the_bottleneck, Effort(8, 20), Effort(3, 5)),
     "json": Row(json_short, Effort(14, 70), Effort(5, 18)),
     "json-200k": Row(json_long, Effort(12, 60), Effort(5, 14)),
+    "governed": Row(governed, Effort(10, 50), Effort(5, 14)),
     "first-byte": Row(first_byte, Effort(16, 30), Effort(6, 8)),
     "latency": Row(latency, Effort(60, 110), Effort(8, 16)),
     "latency-mix": Row(latency_mix, Effort(60, 110), Effort(8, 16)),
