@@ -64,6 +64,7 @@ class Scanner:
     def __init__(self, settings: Settings | None = None) -> None:
         self.settings = settings or Settings()
         self._seen: OrderedDict[bytes, dict[str, tuple[Detection, ...]]] = OrderedDict()
+        self._asked: tuple[tuple[Any, ...], list[bytes]] = ((), [])
 
     def scan(
         self,
@@ -84,21 +85,27 @@ class Scanner:
         """What stands in the parts of a conversation, old and new, and what only their order shows. Raises
         `DeadlineExceeded`."""
         found: list[tuple[int, Detection]] = []
-        for index, place in enumerate(places):
-            found += [(index, d) for d in self._part(place.text, place.source, kinds, deadline)]
+        for index, (place, digest) in enumerate(zip(places, self._digests(places), strict=True)):
+            found += [(index, d) for d in self._part(place, digest, kinds, deadline)]
         check(deadline)
         found += self._between(places, found, kinds)
         return [(places[index], detection) for index, detection in found]
 
+    def _digests(self, places: Sequence[Any]) -> list[bytes]:
+        """Of each part; rules ask of one request kind by kind."""
+        asked = tuple(places)
+        if asked != self._asked[0]:
+            self._asked = (asked, [self._digest(place.text, place.source) for place in places])
+        return self._asked[1]
+
+    def _digest(self, text: str, source: str) -> bytes:
+        data, person = text.encode("utf-8", "replace"), source.encode()[:16]
+        return blake2b(data, digest_size=16, key=self.settings.key, person=person).digest()
+
     def _part(
-        self, text: str, source: str, kinds: frozenset[str], deadline: float | None
+        self, place: Any, digest: bytes, kinds: frozenset[str], deadline: float | None
     ) -> Iterable[Detection]:
-        digest = blake2b(
-            text.encode("utf-8", "replace"),
-            digest_size=16,
-            key=self.settings.key,
-            person=source.encode()[:16],
-        ).digest()
+        text, source = place.text, place.source
         seen = self._seen.pop(digest, {})
         missing = (kinds & FOR.get(source, ALL)) - seen.keys()
         if missing:
