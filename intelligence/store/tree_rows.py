@@ -22,8 +22,8 @@ from intelligence.store.meaning import words
 from intelligence.store.tree import HASH_BYTES, Chain, Mark, Part, Split, join, key_of, put_marks, take_marks
 from intelligence.store.tree import dump as dump_json
 
-# Entries of each memory; about 200 bytes an entry.
-REMEMBERED = 65_536
+# Entries of each memory; the known parts are the largest, about a kilobyte each with all that hangs on it.
+REMEMBERED = 8_192
 
 _FIND_MESSAGE = "select id, role, meaning from messages where hash = ?"
 _INSERT_MESSAGE = """insert into messages (hash, kind, role, bytes, data, text, meaning, first_request)

@@ -154,7 +154,7 @@ class Stage:
                 where["proxy"] = mitmdump.address
             else:
                 policies = here / "policies"
-                policies.mkdir(parents=True)
+                policies.mkdir(parents=True, exist_ok=True)
                 if kind == "llmitm+rules":
                     (policies / "everything.yaml").write_text(RULES)
                 settings = {"proxy__web": kind == "llmitm+web", "policy__dir": policies}
