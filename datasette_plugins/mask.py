@@ -8,7 +8,6 @@ through. Pictures and files are shown as they are.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -22,8 +21,9 @@ from intelligence.rewrite.redact import Secret, redact
 from intelligence.store.ids import install_key
 from intelligence.wire.place import Place
 
-# The last word of a text that was cut, and a private key that was begun.
-_LAST = re.compile(r"-----BEGIN (?:(?!-----END )[\s\S])*\Z|\S{1,4096}\Z")
+_KEY_BEGINS, _KEY_ENDS = "-----BEGIN ", "-----END "
+# Of a last word without end, so much goes.
+_LONGEST_WORD = 4096
 
 
 class Mask:
@@ -55,7 +55,7 @@ class Mask:
         """`cut`: the text went on where it ends now."""
         if self._scanner is None:
             return text
-        return "".join(self.pieces([_LAST.sub("…", text) if cut else text]))
+        return "".join(self.pieces([_without_end(text) if cut else text]))
 
     def pieces(self, pieces: Sequence[str]) -> list[str]:
         """Of one text that came in pieces: what goes over the edge of two stands in the first."""
@@ -76,6 +76,17 @@ class Mask:
             shown.append("".join([*made, text[at:end]]))
             begin = end
         return shown
+
+
+def _without_end(text: str) -> str:
+    """Without its last word, and without a private key that was begun: the cut may have gone through either."""
+    begun = text.find(_KEY_BEGINS, max(text.rfind(_KEY_ENDS), 0))
+    if begun >= 0:
+        return text[:begun] + "…"
+    if not text or text[-1].isspace():
+        return text
+    word = text[-_LONGEST_WORD:].split()[-1]
+    return text[: len(text) - len(word)] + "…"
 
 
 NOTHING_HIDDEN = Mask()

@@ -18,9 +18,9 @@ from datasette_plugins import access, dashboard, units
 from datasette_plugins.policy_check import difference
 from intelligence.detect.lazily import lazy_detector
 from intelligence.policy import handed
-from intelligence.policy.panic import panic_of, raise_panic, resume
+from intelligence.policy.panic import panic_of
 from intelligence.policy.text_file import MAX_BYTES, PolicyError
-from intelligence.store import control, policy_history
+from intelligence.store import control, kill_switch, policy_history
 from intelligence.store.policy_history import EditError
 
 if TYPE_CHECKING:
@@ -70,6 +70,9 @@ async def _change(datasette: Datasette, request: Request) -> Response:
         return await _page(
             datasette, request, name, text=text, error=f"it could not be written: {e}", status=500
         )
+    except kill_switch.NotWrittenDown as e:
+        said = f"the kill switch stands as you asked, but {e}"
+        return await _page(datasette, request, name, text=text, error=said, status=500)
     here.feed.look_at_health()
     there = (here.policy_dir / name).is_file() if name else False
     return access.see_other(datasette, f"{PATH}?file={name}" if there else PATH)
@@ -124,19 +127,13 @@ def _switch(here: Dashboard, actor: str, template: str, on: bool, reason: str) -
 
 
 def _panic(here: Dashboard, actor: str, form: dict[str, str], reason: str) -> None:
-    """The switch first: no log may keep it from being thrown."""
-    before = panic_of(here.data_dir)
     if form["do"] == "panic":
         mode = form.get("mode")
         if mode not in ("block", "observe"):
             raise EditError("the kill switch blocks, or observes")
-        raise_panic(here.data_dir, "block" if mode == "block" else "observe", actor, reason[:500])
-    elif not resume(here.data_dir):
+        kill_switch.throw(here.data_dir, "block" if mode == "block" else "observe", actor, reason[:500])
+    elif not kill_switch.release(here.data_dir, actor, reason):
         raise EditError("the kill switch is not thrown")
-    with control.changing(here.data_dir) as db:
-        was = {"mode": before.mode, "by": before.by} if before else None
-        said = {"mode": form["mode"], "reason": reason} if form["do"] == "panic" else {"reason": reason}
-        control.audit(db, actor, form["do"], "kill switch", was, said)
 
 
 async def _page(

@@ -93,10 +93,10 @@ class Scanner:
 
     def _digests(self, places: Sequence[Any]) -> list[bytes]:
         """Of each part; rules ask of one request kind by kind."""
-        asked = tuple(places)
-        if asked != self._asked[0]:
-            self._asked = (asked, [self._digest(place.text, place.source) for place in places])
-        return self._asked[1]
+        last = self._asked
+        if (asked := tuple(places)) != last[0]:
+            last = self._asked = (asked, [self._digest(place.text, place.source) for place in places])
+        return last[1]
 
     def _digest(self, text: str, source: str) -> bytes:
         data, person = text.encode("utf-8", "replace"), source.encode()[:16]

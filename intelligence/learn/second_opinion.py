@@ -22,8 +22,10 @@ from typing import Any
 from intelligence import config
 from intelligence.detect.lazily import LazyScanner, Scans
 from intelligence.learn.claude import Answer, Claude, ClaudeError
-from intelligence.rewrite.placeholder import placeholder
-from intelligence.store import opinions, queries
+from intelligence.policy.governed import KEPT_OUT
+from intelligence.rewrite.edits import Edit
+from intelligence.rewrite.redact import Secret, redact
+from intelligence.store import events, opinions, queries
 from intelligence.store.opinions import Doubtful, Opinion
 from intelligence.store.pricing import Prices, Used
 from intelligence.wire.place import Place
@@ -40,7 +42,6 @@ MAX_TOKENS = 400
 REMEMBERED = 10_000
 # Characters for one token, at least: so that no estimate is too low.
 CHARACTERS_PER_TOKEN = 2
-KEPT_BACK = frozenset({"secret", "pii", "canary"})
 TOOL = {
     "name": "opinion",
     "description": "Say what the text is.",
@@ -136,7 +137,8 @@ class SecondOpinion:
             opinions.store(db, self._made[0])
             self._made.popleft()
         while self._events:
-            opinions.tell(db, *self._events[0])
+            at, why = self._events[0]
+            events.tell(db, at, "second_opinion_failed", why)
             self._events.popleft()
 
     # --- the question ------------------------------------------------------------------------------------------
@@ -148,16 +150,15 @@ class SecondOpinion:
     def _clean(self, text: str, start: int, end: int) -> str:
         """The span, without what nobody else is to see. Looked at is the whole text, for what stands across the edges."""
         place = Place("", "user", "user", text)
-        seen = sorted(
-            (one.start, one.end, f"{one.kind}-{one.type}")
-            for _, one in self._scanner.request([place], KEPT_BACK)
-            if one.start < end and one.end > start
-        )
+        seen = [
+            Secret(place, one.start, one.end, f"{one.kind}-{one.type}")
+            for _, one in self._scanner.request([place], KEPT_OUT)
+        ]
         out, at = [], start
-        for begin, stop, type_ in seen:
-            if stop > at:
-                out += [text[at : max(begin, at)], placeholder(self._key, type_, text[begin:stop])]
-                at = stop
+        for edit in redact(self._key, "", "", seen).rewrite.edits:
+            if isinstance(edit, Edit) and edit.start < end and edit.end > start:
+                out += [text[at : max(edit.start, at)], edit.text]
+                at = edit.end
         return "".join([*out, text[at:end]])
 
     # --- what it costs -----------------------------------------------------------------------------------------

@@ -12,7 +12,6 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-import os
 import sqlite3
 import threading
 import time
@@ -23,6 +22,8 @@ from pathlib import Path
 
 from intelligence.policy.lists import MAX_BYTES, BadList, NamedList, parse
 from intelligence.policy.rule import List
+from intelligence.private_file import write_private
+from intelligence.store import events
 
 log = logging.getLogger("llmitm.policy")
 
@@ -33,7 +34,6 @@ AGAIN_SECONDS = 300.0
 # A feed that shrank to less than this share of what it was is not believed.
 SHRUNKEN = 0.5
 
-_INSERT = "insert into events (at, kind, message, data) values (?, ?, ?, '{}')"
 # Events that wait to be written.
 MAX_TOLD = 100
 
@@ -120,7 +120,7 @@ class Feeds:
         """What happened since, as events. Raises `sqlite3.Error`."""
         while self._told:
             at, kind, message = self._told[0]
-            db.execute(_INSERT, (at, kind, message))
+            events.tell(db, at, kind, message)
             self._told.popleft()
 
     def _take(self, name: str, spec: List, state: State) -> bool:
@@ -135,7 +135,7 @@ class Feeds:
         text = "".join(f"{entry}\n" for entry in entries).encode()
         changed = state.entries is None or not path.exists() or path.read_bytes() != text
         if changed:
-            _write(path, text)
+            write_private(path, text)
         now = self._clock()
         self._tell(name, state, replace(state, fetched_at=now, entries=len(entries), fault=None))
         return changed
@@ -143,7 +143,7 @@ class Feeds:
     def _tell(self, name: str, before: State, now: State) -> None:
         all_ = {key: one for key, one in states(self._data_dir).items() if key in self._wanted} | {name: now}
         value = {key: asdict(one) for key, one in all_.items()}
-        _write(self._data_dir / STATE, json.dumps(value, indent=1).encode())
+        write_private(self._data_dir / STATE, json.dumps(value, indent=1).encode())
         if now.fault and now.fault != before.fault:
             stays = (
                 "what came last stays in force"
@@ -210,12 +210,3 @@ def fetched(url: str, *, proxy: str | None = None, ca_file: Path | None = None) 
 def _path(data_dir: Path, name: str) -> Path:
     """Names may be anything."""
     return data_dir / FOLDER / f"{hashlib.sha256(name.encode()).hexdigest()[:32]}.txt"
-
-
-def _write(path: Path, data: bytes) -> None:
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
-    fd = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
-    with os.fdopen(fd, "wb") as file:
-        file.write(data)
-    draft.rename(path)

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
@@ -27,6 +26,7 @@ from intelligence.policy.load import PolicySet, load
 from intelligence.policy.rule import Allowance, Rule
 from intelligence.policy.testing import Detect, run
 from intelligence.policy.text_file import PolicyError
+from intelligence.private_file import write_private
 
 type Stamp = tuple[int, int, int, int]
 
@@ -67,7 +67,7 @@ def hand_over(data_dir: Path, policies: PolicySet) -> None:
     policies = replace(policies, lists=lists)
     for one in lists.values():
         if one.digest and not (data_dir / FOLDER / LISTS / one.digest).exists():
-            _write(data_dir / FOLDER / LISTS / one.digest, one.text)
+            write_private(data_dir / FOLDER / LISTS / one.digest, one.text.encode())
     _put(
         data_dir / FOLDER / CURRENT,
         {
@@ -188,16 +188,7 @@ def take(data_dir: Path) -> InForce:
 
 
 def _put(path: Path, value: dict[str, Any]) -> None:
-    _write(path, json.dumps(value, ensure_ascii=False))
-
-
-def _write(path: Path, text: str) -> None:
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
-    fd = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
-    with os.fdopen(fd, "w", encoding="utf-8") as file:
-        file.write(text)
-    draft.rename(path)
+    write_private(path, json.dumps(value, ensure_ascii=False).encode())
 
 
 def _get(path: Path) -> Any:

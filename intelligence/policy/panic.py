@@ -7,13 +7,13 @@ mode. It holds until somebody resumes, through any restart; a file that is there
 from __future__ import annotations
 
 import json
-import os
 import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal
 
 from intelligence.policy.handed import FOLDER
+from intelligence.private_file import write_private
 
 NAME = "panic.json"
 type Mode = Literal["block", "observe"]
@@ -30,13 +30,7 @@ class Panic:
 def raise_panic(data_dir: Path, mode: Mode, by: str, reason: str = "") -> Panic:
     """Raises `OSError`."""
     panic = Panic(mode, by, time.time_ns() // 1_000_000, reason)
-    path = data_dir / FOLDER / NAME
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    draft = path.with_name(f".{NAME}.{os.getpid()}")
-    fd = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
-    with os.fdopen(fd, "w", encoding="utf-8") as file:
-        json.dump(asdict(panic), file)
-    draft.rename(path)
+    write_private(data_dir / FOLDER / NAME, json.dumps(asdict(panic)).encode())
     return panic
 
 

@@ -39,7 +39,6 @@ _SPENT = "select coalesce(sum(cost_usd), 0) from opinions where at >= ?"
 _OF = """
 select o.verdict, o.reason from detections d join opinions o on o.detection = d.id where d.digest = ?
 order by o.at desc limit 1"""
-_EVENT = "insert into events (at, kind, message, data) values (?, 'second_opinion_failed', ?, '{}')"
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,8 +114,3 @@ def of(db: sqlite3.Connection, digest: str) -> tuple[str, str] | None:
     """Verdict and reason, the latest on this text; None where nobody was asked. Raises `sqlite3.Error`."""
     row = db.execute(_OF, (digest,)).fetchone()
     return (str(row[0]), str(row[1])) if row else None
-
-
-def tell(db: sqlite3.Connection, at: int, why: str) -> None:
-    """As an event. Raises `sqlite3.Error`."""
-    db.execute(_EVENT, (at, why))

@@ -44,18 +44,7 @@ def m020_usage(db: sqlite_utils.Database) -> None:
             kind text not null check (kind in ('prompt', 'answer')),
             text text not null                      -- its beginning
         )""")
-    db.execute("create index search_texts_request on search_texts (request)")
-    db.execute("""
-        create virtual table search_texts_fts using fts5 (
-            text, content="search_texts", content_rowid="id", tokenize="unicode61 remove_diacritics 2")""")
-    db.execute("""
-        create trigger search_texts_in after insert on search_texts begin
-            insert into search_texts_fts (rowid, text) values (new.id, new.text);
-        end""")
-    db.execute("""
-        create trigger search_texts_out after delete on search_texts begin
-            insert into search_texts_fts (search_texts_fts, rowid, text) values ('delete', old.id, old.text);
-        end""")
+    _indexed(db)
     db.execute("""
         create table to_read (                      -- calls that have ended, whose words are still to be read
             request integer primary key references requests (seq) on delete cascade,
@@ -99,18 +88,7 @@ def m040_search(db: sqlite_utils.Database) -> None:
             role text not null check (role in ('system', 'user', 'tool', 'assistant')),
             text text not null                      -- its beginning
         )""")
-    db.execute("create index search_texts_request on search_texts (request)")
-    db.execute("""
-        create virtual table search_texts_fts using fts5 (
-            text, content="search_texts", content_rowid="id", tokenize="unicode61 remove_diacritics 2")""")
-    db.execute("""
-        create trigger search_texts_in after insert on search_texts begin
-            insert into search_texts_fts (rowid, text) values (new.id, new.text);
-        end""")
-    db.execute("""
-        create trigger search_texts_out after delete on search_texts begin
-            insert into search_texts_fts (search_texts_fts, rowid, text) values ('delete', old.id, old.text);
-        end""")
+    _indexed(db)
     db.execute("""insert or ignore into to_read (request, settled)
         select seq, 1 from requests where state <> 'pending' and pruned is not 'content'""")
     # Their rowid is `seq`: newest first comes without sorting.
@@ -132,3 +110,19 @@ def m042_rollup_daily(db: sqlite_utils.Database) -> None:
     rollup_table.create(db, "rollup_daily", "day", "Unix ms at which it begins, in UTC")
     rollup_table.fill(db, "rollup_daily", "day", "rollup_hourly", "hour / 86400000 * 86400000")
     rollup_table.unique(db, "rollup_daily", "day")
+
+
+def _indexed(db: sqlite_utils.Database) -> None:
+    """`search_texts`, by their words."""
+    db.execute("create index search_texts_request on search_texts (request)")
+    db.execute("""
+        create virtual table search_texts_fts using fts5 (
+            text, content="search_texts", content_rowid="id", tokenize="unicode61 remove_diacritics 2")""")
+    db.execute("""
+        create trigger search_texts_in after insert on search_texts begin
+            insert into search_texts_fts (rowid, text) values (new.id, new.text);
+        end""")
+    db.execute("""
+        create trigger search_texts_out after delete on search_texts begin
+            insert into search_texts_fts (search_texts_fts, rowid, text) values ('delete', old.id, old.text);
+        end""")

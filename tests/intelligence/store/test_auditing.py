@@ -3,29 +3,19 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Iterator
-from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from intelligence.store import audit, auditing, control, governing
-from intelligence.store.drain import Drain
 from intelligence.store.governing import Governed
 from intelligence.store.journal import DecisionHead, GovernHead
-from intelligence.store.journal_writer import JournalWriter
-from intelligence.store.migrations import open_database
-from tests.intelligence.store.traffic import call, prompt, stream
+from tests.intelligence.store.traffic import one_call
 
 
 @pytest.fixture
 def db(tmp_path: Path) -> Iterator[sqlite3.Connection]:
-    with (
-        closing(JournalWriter(tmp_path / "journal")) as journal,
-        closing(open_database(tmp_path / "traffic.db")) as db,
-        closing(Drain(db, tmp_path / "journal")) as drain,
-    ):
-        call(journal, stream("a"), body=prompt("x"))
-        drain.step()
+    with one_call(tmp_path) as db:
         yield db
 
 

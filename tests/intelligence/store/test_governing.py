@@ -19,18 +19,12 @@ from intelligence.store.journal import DecisionHead, DetectionHead, EndHead, Gov
 from intelligence.store.journal_writer import JournalWriter
 from intelligence.store.migrations import open_database
 from tests.intelligence.rewrite.bodies import TEXTS, spelled
-from tests.intelligence.store.traffic import call, prompt, request_head, rows, stream
+from tests.intelligence.store.traffic import one_call, request_head, rows
 
 
 @pytest.fixture
 def db(tmp_path: Path) -> Iterator[sqlite3.Connection]:
-    with (
-        closing(JournalWriter(tmp_path / "journal")) as journal,
-        closing(open_database(tmp_path / "traffic.db")) as db,
-        closing(Drain(db, tmp_path / "journal")) as drain,
-    ):
-        call(journal, stream("a"), body=prompt("x"))
-        drain.step()
+    with one_call(tmp_path) as db:
         yield db
 
 

@@ -2,13 +2,17 @@
 
 import json
 import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 from intelligence.store import tree_rows
 from intelligence.store.bodies import decompress, unpack
+from intelligence.store.drain import Drain
 from intelligence.store.ids import id_text, uuid7
 from intelligence.store.journal import EndHead, MessageHead, RequestHead, ResponseHead
 from intelligence.store.journal_writer import JournalWriter
+from intelligence.store.migrations import open_database
 
 SSE = [("content-type", "text/event-stream")]
 JSON = [("content-type", "application/json")]
@@ -190,3 +194,16 @@ def everything(db: sqlite3.Connection) -> dict[str, list[dict]]:
 
 def segment_files(data_dir: Path) -> list[str]:
     return sorted(path.name for path in (data_dir / "journal").iterdir())
+
+
+@contextmanager
+def one_call(folder: Path) -> Iterator[sqlite3.Connection]:
+    """A database with one call, `seq` 1."""
+    with (
+        closing(JournalWriter(folder / "journal")) as journal,
+        closing(open_database(folder / "traffic.db")) as db,
+        closing(Drain(db, folder / "journal")) as drain,
+    ):
+        call(journal, stream("a"), body=prompt("x"))
+        drain.step()
+        yield db
