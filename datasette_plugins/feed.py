@@ -36,6 +36,8 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 POLL_SECONDS = 0.006
+# After a look that found something: what comes within it is told together, for each telling costs every viewer the same.
+GATHER_SECONDS = 0.03
 PROGRESS_SECONDS = 0.3
 HEALTH_SECONDS = 2.0
 MOST_GONE = 1000
@@ -184,8 +186,9 @@ class Feed:
         try:
             while True:
                 await self._watched.wait()
+                news = False
                 try:
-                    await self._look()
+                    news = await self._look()
                     failing = False
                 except (sqlite3.Error, OSError) as e:
                     # A worker that is just migrating, a file being replaced: the next look may succeed.
@@ -197,12 +200,13 @@ class Feed:
                 except Exception:
                     log.exception("the latest calls could not be made ready to show")
                     await asyncio.sleep(1)
-                await asyncio.sleep(POLL_SECONDS)
+                await asyncio.sleep(GATHER_SECONDS if news else POLL_SECONDS)
         finally:
             await asyncio.shield(self._in_thread(self._latest.close))
             self._thread.shutdown(wait=False)
 
-    async def _look(self) -> None:
+    async def _look(self) -> bool:
+        """Whether there is something to tell."""
         now = time.monotonic()
         progress = self._followers > 0 and now >= self._progress_due
         known = {seq: k.running for seq, k in self._known.items()}
@@ -217,6 +221,7 @@ class Feed:
         if news:
             self._changed.set()
             self._changed = asyncio.Event()
+        return news
 
     def _take(self, found: Found) -> bool:
         """Whether anything changed."""

@@ -1,13 +1,13 @@
 // The table of calls of `call_table` (llmitm_parts.html), kept fresh: what the server sends of a call is put into its row as
 // text, never as markup. A change is made at once; more that come within `GATHER_MS` of it are gathered and made together, for each
-// drawing costs the same however much is new, and none while the table is held.
+// drawing costs the same however much is new, what comes of running calls waits for it, and none is made while the table is held.
 // Beyond the table's limit the calls go that changed longest ago; those that run go last.
 import { tickTimes } from "./times.js";
 import { format } from "./units.js";
 
 const AGE_MS = 500;
-const GATHER_MS = 25;
-const NEAR = Math.max(80, Math.ceil(screen.height / 25));
+const GATHER_MS = 16;
+const PROGRESS_MS = 150;
 const CALM_MS = 400;
 const BEGIN_MS = 200;
 
@@ -28,14 +28,14 @@ function put(el, text) {
 }
 
 function newer(a, b) {
-  const [x, y] = [Number(a.dataset.at), Number(b.dataset.at)];
-  return x !== y ? x > y : a.dataset.id > b.dataset.id;
+  return a.at !== b.at ? a.at > b.at : a.id > b.id;
 }
 
-// What is known of a row: `values` are its texts by name.
+// What is known of a row: `values` are its texts by name. Kept here, because to ask the page costs more.
 function entry(tr) {
+  const { id, at, state } = tr.dataset;
   const cells = new Map([...tr.querySelectorAll("[data-f]")].map((el) => [el.dataset.f, el]));
-  return { tr, cells, whole: tr.querySelector("a.whole"), values: Object.fromEntries([...cells].map(([name, el]) => [name, el.textContent])) };
+  return { id, at: Number(at), state, tr, cells, whole: tr.querySelector("a.whole"), values: Object.fromEntries([...cells].map(([name, el]) => [name, el.textContent])) };
 }
 
 // `drawn(table)` is called after each change; `wanted(values, state)` says whether a call is to be seen.
@@ -50,7 +50,9 @@ export function callRows({ drawn = () => {}, wanted = () => true } = {}) {
   let held = false;
   let filtered = false;
   let scrolled = scrollY > 0;
+  let near = 0; // rows that fill the window, and some; 0 if that is to be measured
   let timer = 0; // of the next drawing
+  let due = 0;
   let drawnAt = -Infinity;
   let madeAt = 0; // when the last row was
   let news = 0; // calls that came while held
@@ -68,11 +70,12 @@ export function callRows({ drawn = () => {}, wanted = () => true } = {}) {
     // In a rush the eye has enough to follow, and the browser enough to do.
     if (byId.size && Date.now() - madeAt > CALM_MS) tr.classList.add("fresh");
     madeAt = Date.now();
+    const known = entry(tr);
     let next = body.firstElementChild;
-    while (next && newer(next, tr)) next = next.nextElementSibling;
+    while (next && newer(byId.get(next.dataset.id), known)) next = next.nextElementSibling;
     body.insertBefore(tr, next);
     tickTimes(tr);
-    return entry(tr);
+    return known;
   }
 
   function set(known, values) {
@@ -85,7 +88,7 @@ export function callRows({ drawn = () => {}, wanted = () => true } = {}) {
       known.whole.href = body.dataset.session + encodeURIComponent(values.session);
       known.whole.hidden = false;
     }
-    known.tr.hidden = !wanted(known.values, known.tr.dataset.state);
+    known.tr.hidden = !wanted(known.values, known.state);
     filtered ||= known.tr.hidden;
   }
 
@@ -94,8 +97,8 @@ export function callRows({ drawn = () => {}, wanted = () => true } = {}) {
     byId.delete(id);
   }
 
-  function age({ tr, cells }) {
-    put(cells.get("duration"), format(Math.max(Date.now() - skew - Number(tr.dataset.at), 0), "duration"));
+  function age({ at, cells }) {
+    put(cells.get("duration"), format(Math.max(Date.now() - skew - at, 0), "duration"));
   }
 
   function draw() {
@@ -104,25 +107,25 @@ export function callRows({ drawn = () => {}, wanted = () => true } = {}) {
       const known = byId.get(id) ?? made(call);
       byId.delete(id); // so that the last one is the one that changed last
       byId.set(id, known);
-      known.tr.dataset.state = call.state;
+      known.state = known.tr.dataset.state = call.state;
       set(known, { progress: "", ...call });
       if (call.state === "pending") age(known);
     }
     for (const [id, values] of told) {
       const known = byId.get(id);
-      if (known?.tr.dataset.state === "pending") set(known, values);
+      if (known?.state === "pending") set(known, values);
     }
     for (const id of gone) drop(id);
-    if (running) for (const [id, { tr }] of byId) if (tr.dataset.state === "pending" && !running.has(id)) drop(id);
+    if (running) for (const [id, { state }] of byId) if (state === "pending" && !running.has(id)) drop(id);
     changed.clear();
     told.clear();
     gone.clear();
     running = null;
     news = 0;
     for (const pending of [false, true]) {
-      for (const [id, { tr }] of byId) {
+      for (const [id, { state }] of byId) {
         if (byId.size <= limit) break;
-        if ((tr.dataset.state === "pending") === pending) drop(id);
+        if ((state === "pending") === pending) drop(id);
       }
     }
     place();
@@ -132,20 +135,27 @@ export function callRows({ drawn = () => {}, wanted = () => true } = {}) {
   // What is in the page: far down nobody sees a row before they scroll, and each one costs in every drawing.
   function place() {
     const all = scrolled || filtered;
-    const most = all ? Infinity : NEAR;
+    near ||= Math.ceil((1.2 * innerHeight) / (body.firstElementChild?.offsetHeight || 25));
+    const most = all ? Infinity : near;
     body.classList.toggle("all", all);
     if (body.children.length < Math.min(most, byId.size)) {
-      const away = [...byId.values()].map(({ tr }) => tr).filter((tr) => !tr.isConnected);
-      body.append(...away.sort((a, b) => (newer(a, b) ? -1 : 1)));
+      const away = [...byId.values()].filter(({ tr }) => !tr.isConnected).sort((a, b) => (newer(a, b) ? -1 : 1));
+      body.append(...away.map(({ tr }) => tr));
     }
     while (body.children.length > most) body.lastElementChild.remove();
   }
 
-  function soon() {
-    if (held || timer) return;
-    const wait = drawnAt + GATHER_MS - performance.now();
-    if (wait <= 0) draw();
-    else timer = setTimeout(again, wait);
+  // Draws within that time, and at once where that is none and the last drawing is long enough ago.
+  function soon(within = 0) {
+    if (held) return;
+    const now = performance.now();
+    const at = Math.max(drawnAt + GATHER_MS, now + within);
+    if (timer && at >= due) return;
+    clearTimeout(timer);
+    timer = 0;
+    due = at;
+    if (at <= now) draw();
+    else timer = setTimeout(again, at - now);
   }
 
   function again() {
@@ -163,7 +173,7 @@ export function callRows({ drawn = () => {}, wanted = () => true } = {}) {
     // How many calls there are of each state.
     states() {
       const counts = {};
-      for (const { tr } of byId.values()) counts[tr.dataset.state] = (counts[tr.dataset.state] ?? 0) + 1;
+      for (const { state } of byId.values()) counts[state] = (counts[state] ?? 0) + 1;
       return counts;
     },
     get shown() {
@@ -193,13 +203,13 @@ export function callRows({ drawn = () => {}, wanted = () => true } = {}) {
     // The event `progress`.
     progress(values) {
       for (const [id, of] of Object.entries(values)) told.set(id, of);
-      soon();
+      soon(PROGRESS_MS);
     },
     // The event `begin`.
     begin({ now, running: ids }) {
       skew = Date.now() - now;
       running = new Set(ids);
-      setTimeout(soon, BEGIN_MS); // with the first rows, if some come
+      soon(BEGIN_MS); // with the first rows, if some come
     },
     hold(on) {
       held = on;
@@ -207,8 +217,8 @@ export function callRows({ drawn = () => {}, wanted = () => true } = {}) {
     },
     filter() {
       filtered = false;
-      for (const { tr, values } of byId.values()) {
-        tr.hidden = !wanted(values, tr.dataset.state);
+      for (const { tr, values, state } of byId.values()) {
+        tr.hidden = !wanted(values, state);
         filtered ||= tr.hidden;
       }
       place();
@@ -225,9 +235,13 @@ export function callRows({ drawn = () => {}, wanted = () => true } = {}) {
     },
     { passive: true },
   );
+  addEventListener("resize", () => {
+    near = 0;
+    place();
+  });
   setInterval(() => {
     if (held || document.hidden) return;
-    for (const known of byId.values()) if (known.tr.dataset.state === "pending") age(known);
+    for (const known of byId.values()) if (known.state === "pending") age(known);
   }, AGE_MS);
   return table;
 }

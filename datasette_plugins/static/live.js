@@ -25,7 +25,8 @@ function drawn() {
   for (const button of kinds) {
     const own = button.dataset.states.split(" ").filter(Boolean);
     const count = own.length ? own.reduce((sum, state) => sum + (counts[state] ?? 0), 0) : table.size;
-    button.querySelector("small").textContent = count;
+    const small = button.querySelector("small");
+    if (small.textContent !== String(count)) small.textContent = count;
   }
   const { size, shown } = table;
   $("start").hidden = !begun || size > 0;

@@ -32,7 +32,7 @@ from intelligence.store.status import ProcessStatus, journal_lag
 log = logging.getLogger(__name__)
 
 # Between the beginnings of two steps, unless one takes longer: while frames come, and when none did for `QUIET_SECONDS`.
-STEP_SECONDS = 0.015
+STEP_SECONDS = 0.01
 QUIET_STEP_SECONDS = 0.05
 RETRY_SECONDS = 1.0
 STATUS_SECONDS = 1.0
@@ -40,7 +40,7 @@ STATUS_SECONDS = 1.0
 RUSH_FRAMES = 500
 RUSH_READS = 10
 # Of reading between two steps while frames come: those who watch wait for the next step.
-READ_SECONDS = 0.008
+READ_SECONDS = 0.005
 QUIET_SECONDS = 2.0
 STOP_SECONDS = 5.0
 GIVE_UP_SECONDS = 30.0
