@@ -181,7 +181,8 @@ class Policy(Section):
     dir: Path = Field(Path("policies"), description="Folder of the policy files, `*.yaml`.")
     deadline_ms: Annotated[int, Field(ge=1, le=10_000)] = Field(
         50,
-        description="How long the detectors may take over one request. A rule that runs over it fails as it says.",
+        description="How long the detectors may work on one request, in processor time: what they wait while the machine "
+        "is busy with others does not count. A rule that runs over it fails as it says.",
     )
 
 

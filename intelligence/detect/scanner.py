@@ -74,7 +74,7 @@ class Scanner:
         kinds: frozenset[str] = ALL,
         deadline: float | None = None,
     ) -> list[Detection]:
-        """Detections in `text`, in order. `deadline` is a value of `time.perf_counter`. Raises `DeadlineExceeded`."""
+        """Detections in `text`, in order. `deadline` is a value of `time.thread_time`. Raises `DeadlineExceeded`."""
         wanted = kinds & FOR.get(source, ALL)
         found = _scan(text, source, wanted, self.settings.canaries, deadline)
         return sorted(found, key=lambda d: (d.start, d.end, d.kind))

@@ -124,7 +124,7 @@ class CallEvidence:
         """Each kind is looked for once."""
         if missing := kinds - self._found.keys():
             texts = self.texts()
-            deadline = time.perf_counter() + self.seconds
+            deadline = time.thread_time() + self.seconds
             fresh: dict[str, list[Found]] = {kind: [] for kind in missing}
             for place, seen in self.scanner.request(texts, frozenset(missing), deadline=deadline):
                 if self.allowed and self.allowed(seen.kind, seen.type, place.text[seen.start : seen.end]):

@@ -1,13 +1,15 @@
 from __future__ import annotations
 
 import json
+import time
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from intelligence.detect.detection import Detection
+from intelligence.detect.detection import DeadlineExceeded, Detection, check
 from intelligence.policy.evidence import CallEvidence, Unreadable, seen_digest
 from intelligence.policy.facts import Facts
 from intelligence.policy.rule import LimitMatch
@@ -31,8 +33,10 @@ class Scans:
         ]
 
 
-def _evidence(body: bytes | None, scans: Scans | None = None, **more: Any) -> CallEvidence:
-    return CallEvidence("openai-chat", "chat", "/v1/chat/completions", body, scans or Scans(), 1.0, **more)
+def _evidence(body: bytes | None, scans: Any = None, seconds: float = 1.0, **more: Any) -> CallEvidence:
+    return CallEvidence(
+        "openai-chat", "chat", "/v1/chat/completions", body, scans or Scans(), seconds, **more
+    )
 
 
 def _body(*messages: dict[str, Any], **more: Any) -> bytes:
@@ -47,6 +51,27 @@ HISTORY = _body(
     {"role": "tool", "tool_call_id": "c", "content": "done"},
     tools=[{"type": "function", "function": {"name": "run", "parameters": {}}}],
 )
+
+
+class Working:
+    """Looks for a quarter of a second: with the processor, or waiting for it."""
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self.clock = clock
+
+    def request(self, places: Any, kinds: frozenset[str], *, deadline: float | None = None) -> list[Any]:
+        until = self.clock() + 0.25
+        while self.clock() < until:
+            if self.clock is not time.thread_time:
+                time.sleep(0.05)
+        check(deadline)
+        return []
+
+
+def test_the_deadline_counts_work_and_no_waiting() -> None:
+    with pytest.raises(DeadlineExceeded):
+        _evidence(HISTORY, Working(time.thread_time), seconds=0.1).detections(ALL)
+    assert _evidence(HISTORY, Working(time.monotonic), seconds=0.1).detections(ALL) == []
 
 
 def test_texts_calls_and_definitions_of_a_request() -> None:
