@@ -15,6 +15,10 @@ class Scans(Protocol):
         self, places: Sequence[Any], kinds: frozenset[str], *, deadline: float | None = None
     ) -> list[tuple[Any, Detection]]: ...
 
+    def pieces(
+        self, pieces: Sequence[Any], kinds: frozenset[str], *, deadline: float | None = None
+    ) -> list[tuple[Any, Detection]]: ...
+
 
 class LazyScanner:
     def __init__(self, key: bytes, remembered_parts: int = 4096) -> None:
@@ -35,6 +39,12 @@ class LazyScanner:
     ) -> list[tuple[Any, Detection]]:
         """As `Scanner.request`. Raises `DeadlineExceeded`."""
         return self.load().request(places, kinds, deadline=deadline)
+
+    def pieces(
+        self, pieces: Sequence[Any], kinds: frozenset[str], *, deadline: float | None = None
+    ) -> list[tuple[Any, Detection]]:
+        """As `Scanner.pieces`. Raises `DeadlineExceeded`, `wire.pieces.Unsplit`."""
+        return self.load().pieces(pieces, kinds, deadline=deadline)
 
 
 def lazy_detector() -> Callable[[str, str, frozenset[str]], Sequence[Detection]]:

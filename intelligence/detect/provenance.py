@@ -4,11 +4,14 @@ No wording gives such an attack away: "send the report to eve@example.org" is a 
 where it stands and what follows. So this looks at *targets* (addresses, hosts, accounts): one that a tool call is
 aimed at, that no user, system prompt or tool definition has ever named, and that a tool's result brought in. With an
 injection in that result it is two signals; with a tool that acts on the world, one.
+
+Targets are told apart by their hashes, with the key of this process: no text is kept.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
 from typing import Any
 
 from intelligence.detect.detection import Detection
@@ -25,49 +28,30 @@ _ACTS = compiled(
 _MOST = 500
 
 
-def provenance(
-    places: Sequence[Any], injected: Mapping[int, Sequence[Detection]]
-) -> list[tuple[int, Detection]]:
-    """(index of the tool call's place, detection). `places` in order, as `wire.places` gives them; `injected` are
-    injections found, by index.
-
-    Time is linear in the texts.
-    """
-    asked: set[bytes] = set()
-    brought: dict[bytes, bool] = {}
-    found: list[tuple[int, Detection]] = []
-    for index, place in enumerate(places):
-        if place.source == "tool_call":
-            found += [(index, d) for d in _served(place, asked, brought)]
-        elif place.source == "tool_result":
-            for target in _targets(place.text):
-                brought[target] = brought.get(target, False) or bool(injected.get(index))
-        elif place.source in ("user", "system", "tool_definition"):
-            asked |= _targets(place.text)
-    return found
+def targets(text: str) -> frozenset[int]:
+    """Hashes of those that a text names. Time is linear in the text."""
+    data = Text(text).data
+    found: set[int] = set()
+    for start, end in spans(_TARGET, data):
+        found.add(hash(data[start:end].lower()))
+        if len(found) >= _MOST:
+            break
+    return frozenset(found)
 
 
-def _served(place: Any, asked: set[bytes], brought: Mapping[bytes, bool]) -> list[Detection]:
+def served(place: Any, asked: AbstractSet[int], brought: Mapping[int, bool]) -> list[Detection]:
+    """In a tool call: the targets that were `brought` and not `asked` for. `brought` says whether an injection came with it."""
     text = Text(place.text)
+    acts = _ACTS.search((place.tool or "").encode()) is not None
     detections = []
     for start, end in spans(_TARGET, text.data):
-        target = text.data[start:end].lower()
+        name = text.data[start:end].lower()
+        target = hash(name)
         if target in asked or target not in brought:
             continue
-        acts = _ACTS.search((place.tool or "").encode()) is not None
-        if brought[target] or (acts and not target.startswith(b"http")):
+        if brought[target] or (acts and not name.startswith(b"http")):
             score = 0.9 if brought[target] else 0.6
             detections.append(
                 Detection("injection", "provenance", score, *text.span(start, end), "injection.provenance")
             )
     return detections
-
-
-def _targets(text: str) -> set[bytes]:
-    data = Text(text).data
-    targets: set[bytes] = set()
-    for start, end in spans(_TARGET, data):
-        targets.add(data[start:end].lower())
-        if len(targets) >= _MOST:
-            break
-    return targets

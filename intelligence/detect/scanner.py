@@ -1,8 +1,8 @@
 """Runs the detectors: over one text, or over the parts of a conversation that were not seen before.
 
 Agents send their whole history with every call. What was found in a part is kept by a keyed digest of its text, so a
-part is scanned once while the cache remembers it, and a long conversation costs its newest part. The key is made anew
-in each process; nothing of a text is kept.
+part is scanned once while the cache remembers it. A message in which nothing was found is not even read again: it is known by a
+digest of its bytes. So a long conversation costs its newest part. The key is made anew in each process; no text is kept.
 
 Which kinds make sense depends on where a text comes from (`FOR`): a system prompt is trusted, a tool's result is what
 an attacker writes, commands count where a tool is asked to run them.
@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import os
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from hashlib import blake2b
@@ -23,14 +23,14 @@ from intelligence.detect.canary import canaries
 from intelligence.detect.commands import commands
 from intelligence.detect.commands import group as command_group
 from intelligence.detect.content import content
+from intelligence.detect.conversation import Known, Order, known
 from intelligence.detect.detection import KINDS, DeadlineExceeded, Detection, check
 from intelligence.detect.engine import Sieve, Text
-from intelligence.detect.exfiltration import carried, exfiltration
+from intelligence.detect.exfiltration import exfiltration
 from intelligence.detect.exfiltration import group as exfiltration_group
 from intelligence.detect.injection import injection, marks
 from intelligence.detect.pii import group as pii_group
 from intelligence.detect.pii import numbers, pii
-from intelligence.detect.provenance import provenance
 from intelligence.detect.secrets import groups as secret_groups
 from intelligence.detect.secrets import secrets
 
@@ -64,7 +64,7 @@ class Scanner:
     def __init__(self, settings: Settings | None = None) -> None:
         self.settings = settings or Settings()
         self._seen: OrderedDict[bytes, dict[str, tuple[Detection, ...]]] = OrderedDict()
-        self._asked: tuple[tuple[Any, ...], list[bytes]] = ((), [])
+        self._pieces: OrderedDict[bytes, Known] = OrderedDict()
 
     def scan(
         self,
@@ -84,68 +84,83 @@ class Scanner:
     ) -> list[tuple[Any, Detection]]:
         """What stands in the parts of a conversation, old and new, and what only their order shows. Raises
         `DeadlineExceeded`."""
-        found: list[tuple[int, Detection]] = []
-        for index, (place, digest) in enumerate(zip(places, self._digests(places), strict=True)):
-            found += [(index, d) for d in self._part(place, digest, kinds, deadline)]
+        order = Order(kinds)
+        return self._read(places, order.named(places), order, kinds, deadline)
+
+    def pieces(
+        self, pieces: Sequence[Any], kinds: frozenset[str] = ALL, *, deadline: float | None = None
+    ) -> list[tuple[Any, Detection]]:
+        """The same for a body cut by `wire.pieces`. A piece in which nothing was found is not read again, as long as it is
+        remembered by its bytes. Raises `DeadlineExceeded`, `wire.pieces.Unsplit`."""
+        order, names = Order(kinds), dict[str, str]()
+        found: list[tuple[Any, Detection]] = []
+        for piece, digest in zip(pieces, self._piece_digests(pieces), strict=True):
+            before = self._pieces.get(digest)
+            if before and kinds <= before.kinds and order.passes(before):
+                self._pieces.move_to_end(digest)
+                order.passed(before)
+                if before.names:
+                    names |= before.names
+                continue
+            check(deadline)
+            places, own = piece.places(names)
+            names |= own
+            named = order.named(places)
+            here = self._read(places, named, order, kinds, deadline)
+            found += here
+            if not here and (clean := known(kinds, places, named, own)).small:
+                self._keep(self._pieces, digest, clean.and_(before))
+        return found
+
+    def _read(
+        self,
+        places: Sequence[Any],
+        named: Sequence[frozenset[int]],
+        order: Order,
+        kinds: frozenset[str],
+        deadline: float | None,
+    ) -> list[tuple[Any, Detection]]:
+        found: list[tuple[Any, Detection]] = []
+        for place, targets in zip(places, named, strict=True):
+            here = self._part(place, kinds, deadline)
+            found += [(place, d) for d in (*here, *order.part(place, here, targets))]
         check(deadline)
-        found += self._between(places, found, kinds)
-        return [(places[index], detection) for index, detection in found]
+        return found
 
-    def _digests(self, places: Sequence[Any]) -> list[bytes]:
-        """Of each part; rules ask of one request kind by kind."""
-        last = self._asked
-        if (asked := tuple(places)) != last[0]:
-            last = self._asked = (asked, [self._digest(place.text, place.source) for place in places])
-        return last[1]
-
-    def _digest(self, text: str, source: str) -> bytes:
-        data, person = text.encode("utf-8", "replace"), source.encode()[:16]
-        return blake2b(data, digest_size=16, key=self.settings.key, person=person).digest()
-
-    def _part(
-        self, place: Any, digest: bytes, kinds: frozenset[str], deadline: float | None
-    ) -> Iterable[Detection]:
+    def _part(self, place: Any, kinds: frozenset[str], deadline: float | None) -> list[Detection]:
         text, source = place.text, place.source
-        seen = self._seen.pop(digest, {})
-        missing = (kinds & FOR.get(source, ALL)) - seen.keys()
-        if missing:
+        digest = self._digest(text.encode("utf-8", "replace"), source)
+        seen = self._seen.get(digest, {})
+        if missing := (kinds & FOR.get(source, ALL)) - seen.keys():
             fresh: dict[str, list[Detection]] = {kind: [] for kind in missing}
             for detection in self.scan(text, source=source, kinds=missing, deadline=deadline):
                 fresh[detection.kind].append(detection)
             seen = seen | {kind: tuple(found) for kind, found in fresh.items()}
-        self._seen[digest] = seen
-        while len(self._seen) > self.settings.remembered_parts:
-            self._seen.popitem(last=False)
+        self._keep(self._seen, digest, seen)
         return [d for kind in sorted(kinds & seen.keys()) for d in seen[kind]]
 
-    def _between(
-        self, places: Sequence[Any], found: Sequence[tuple[int, Detection]], kinds: frozenset[str]
-    ) -> list[tuple[int, Detection]]:
-        """What no part shows by itself."""
-        if all(place.source != "tool_call" for place in places):
-            return []
-        more: list[tuple[int, Detection]] = []
-        if "injection" in kinds:
-            injected: dict[int, list[Detection]] = {}
-            for index, detection in found:
-                if detection.kind == "injection":
-                    injected.setdefault(index, []).append(detection)
-            more += provenance(places, injected)
-        if {"exfiltration", "secret"} <= kinds:
-            earlier: list[str] = []
-            by_place: dict[int, list[str]] = {}
-            for index, detection in found:
-                if detection.kind == "secret" and places[index].source != "tool_call":
-                    by_place.setdefault(index, []).append(places[index].text[detection.start : detection.end])
-            for index, place in enumerate(places):
-                earlier += by_place.get(index, [])
-                if place.source == "tool_call" and earlier:
-                    more += [(index, d) for d in carried(earlier[-_SECRETS_FOLLOWED:], place.text)]
-        return more
+    def _keep[T](self, remembered: OrderedDict[bytes, T], digest: bytes, what: T) -> None:
+        remembered[digest] = what
+        remembered.move_to_end(digest)
+        while len(remembered) > self.settings.remembered_parts:
+            remembered.popitem(last=False)
 
+    def _digest(self, data: bytes, source: str) -> bytes:
+        return blake2b(data, digest_size=16, key=self.settings.key, person=source.encode()[:16]).digest()
 
-# Of a conversation, so many secrets are looked for in later tool calls.
-_SECRETS_FOLLOWED = 64
+    def _piece_digests(self, pieces: Sequence[Any]) -> list[bytes]:
+        """Kept in each piece: rules ask of one request several times."""
+        begun: dict[str, Any] = {}
+        for piece in pieces:
+            if piece.digest is None:
+                if (of_context := begun.get(context := piece.context)) is None:
+                    of_context = blake2b(digest_size=16, key=self.settings.key, person=b"piece")
+                    of_context.update(f"{len(context)} {context}".encode("utf-8", "replace"))
+                    begun[context] = of_context
+                of_piece = of_context.copy()
+                of_piece.update(piece.raw)
+                piece.digest = of_piece.digest()
+        return [piece.digest for piece in pieces]
 
 
 def _scan(

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from intelligence.detect.detection import Detection
 from intelligence.detect.lazily import Scans
 from intelligence.policy.facts import Facts, Found, Standing, ToolCall
 from intelligence.policy.loops import going_round
@@ -21,6 +22,7 @@ from intelligence.rewrite.placeholder import placeholders
 from intelligence.store.ids import keyed_hash
 from intelligence.wire.files import files
 from intelligence.wire.json_value import INVALID, count, decode, first, obj
+from intelligence.wire.pieces import Piece, Unsplit, pieces
 from intelligence.wire.places import Place, answer_places, places, tools
 from intelligence.wire.request import Request, read_request
 
@@ -53,6 +55,7 @@ class CallEvidence:
     load: Callable[[], bytes | None] | None = None
     _value: Any = None
     _places: list[Place] | None = None
+    _pieces: list[Piece] | None = None  # empty if it cannot be cut
     _request: Request | None = None
     _steps: list[Step] | None = None
     _found: dict[str, list[Found]] = field(default_factory=dict)
@@ -60,12 +63,16 @@ class CallEvidence:
     def value(self) -> Any:
         """The body as a JSON value. Raises `Unreadable`."""
         if self._value is None:
-            if self.load and self.body is None:
-                self.body = self.load()
-            self._value = INVALID if self.body is None else decode(self.body)
+            body = self._loaded()
+            self._value = INVALID if body is None else decode(body)
         if not isinstance(self._value, dict | list):
             raise Unreadable("the body cannot be read")
         return self._value
+
+    def _loaded(self) -> bytes | None:
+        if self.load and self.body is None:
+            self.body = self.load()
+        return self.body
 
     def readable(self) -> bool:
         try:
@@ -85,11 +92,12 @@ class CallEvidence:
         """Take over what was read of the same body already."""
         self.body, self.load = other.body, other.load
         self._value, self._places, self._request = other._value, other._places, other._request
+        self._pieces = other._pieces
         self._steps, self._found = other._steps, dict(other._found)
 
     def said(self, places: list[Place]) -> None:
         """The texts, where they were read from elsewhere than the body."""
-        self._places = places
+        self._places, self._pieces = places, []
 
     def files(self) -> Iterable[bytes]:
         """Of an answer that is judged text by text, none are known."""
@@ -123,10 +131,8 @@ class CallEvidence:
     def detections(self, kinds: frozenset[str]) -> Sequence[Found]:
         """Each kind is looked for once."""
         if missing := kinds - self._found.keys():
-            texts = self.texts()
-            deadline = time.thread_time() + self.seconds
             fresh: dict[str, list[Found]] = {kind: [] for kind in missing}
-            for place, seen in self.scanner.request(texts, frozenset(missing), deadline=deadline):
+            for place, seen in self._scanned(frozenset(missing), time.thread_time() + self.seconds):
                 if self.allowed and self.allowed(seen.kind, seen.type, place.text[seen.start : seen.end]):
                     continue
                 if any(a <= seen.start and seen.end <= b for a, b in placeholders(place.text)):
@@ -135,6 +141,22 @@ class CallEvidence:
                 fresh.setdefault(seen.kind, []).append(found)
             self._found |= fresh
         return [found for kind in sorted(kinds) for found in self._found[kind]]
+
+    def _scanned(self, kinds: frozenset[str], deadline: float) -> list[tuple[Place, Detection]]:
+        """Piece by piece, where the body can be cut."""
+        if self._pieces is None:
+            try:
+                self._pieces = (
+                    [] if self.answer else pieces(self.format, self.operation, self._loaded() or b"")
+                )
+            except Unsplit:
+                self._pieces = []
+        if self._pieces:
+            try:
+                return self.scanner.pieces(self._pieces, kinds, deadline=deadline)
+            except Unsplit:
+                self._pieces = []
+        return self.scanner.request(self.texts(), kinds, deadline=deadline)
 
     def limit(self, rule: str, limit: LimitMatch) -> Standing:
         if self.limits is None or self.facts is None:

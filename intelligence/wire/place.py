@@ -6,7 +6,7 @@ is a span at the pointer. Values nested deeper than any real body are told as on
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, MutableMapping
 from typing import Any, Literal, NamedTuple
 
 import msgspec
@@ -71,9 +71,9 @@ def step(key: str) -> str:
 class Walk:
     """`names` are the tools by call id, as results often name only the call."""
 
-    def __init__(self) -> None:
+    def __init__(self, names: MutableMapping[str, str] | None = None) -> None:
         self.places: list[Place] = []
-        self.names: dict[str, str] = {}
+        self.names: MutableMapping[str, str] = {} if names is None else names
 
     def add(self, at: str, text: str, said: Said) -> None:
         if text:

@@ -46,10 +46,24 @@ _SAID = (
 _THOUGHTS = frozenset(
     ["reasoning_content", "reasoning", "thinking", "tool_plan", "reasoning_details", "thinking_blocks"]
 )
-_WRAPPERS = ("request", "generateContentRequest", "input", "session", "response", "converse")
-_HOLD = (*_SYSTEM, *_TURNS, *_SAID, "tools", "input")
+WRAPPERS = ("request", "generateContentRequest", "input", "session", "response", "converse")
+# One of these makes an object in a wrapper a request of its own.
+HOLD = (*_SYSTEM, *_TURNS, *_SAID, "tools", "input", "converse")
+TURNS = (*_TURNS, "input")
+# The order in which members are read; all others follow.
+ORDER = (
+    *_SYSTEM,
+    *_TURNS,
+    *WRAPPERS,
+    *_SAID,
+    "documents",
+    "tool_results",
+    "tools",
+    "functions",
+    "toolConfig",
+)
 _RETRIEVED = frozenset(["chat", "responses", "generate_content", "unknown", None])
-_MAX_WRAPPERS = 3
+MAX_WRAPPERS = 3
 # How to answer, not what is said.
 _CONTROLS = frozenset(
     """model models stream stream_options tool_choice toolChoice tool_config toolConfig service_tier store include reasoning
@@ -64,30 +78,30 @@ def places(format: str | None, operation: str | None, path: str, value: Any) -> 
     """Of a decoded JSON request body, in the order in which a model reads it: system prompt, conversation, tool definitions, the
     rest. `format`, `operation` and `path` are those of `read_request`."""
     walk = Walk()
-    # A rerank orders documents of the user's own; in a conversation they were fetched from somewhere.
-    found = RESULT if operation in _RETRIEVED and format != "rerank" else USER
     if isinstance(value, dict):
-        _request(walk, "", value, found, 0)
+        request(walk, "", value, documents_of(format, operation), 0)
     else:
         content(walk, "", value, USER)
     return walk.places
 
 
-def _request(walk: Walk, at: str, body: dict[str, Any], documents: Said, depth: int) -> None:
+def documents_of(format: str | None, operation: str | None) -> Said:
+    """A rerank orders documents of the user's own; in a conversation they were fetched from somewhere."""
+    return RESULT if operation in _RETRIEVED and format != "rerank" else USER
+
+
+def request(walk: Walk, at: str, body: dict[str, Any], documents: Said, depth: int) -> None:
+    """A body, what a wrapper holds, or one member of either: no member of a request depends on another."""
     done = set(texts_of(walk, at, body, _SYSTEM, SYSTEM))
     for key in _TURNS:
         if key in body:
             done.add(key)
             _turns(walk, f"{at}/{key}", body[key])
-    for key in _WRAPPERS:
+    for key in WRAPPERS:
         inner = body.get(key)
-        if (
-            isinstance(inner, dict)
-            and depth < _MAX_WRAPPERS
-            and any(k in inner for k in (*_HOLD, "converse"))
-        ):
+        if isinstance(inner, dict) and depth < MAX_WRAPPERS and any(k in inner for k in HOLD):
             done.add(key)
-            _request(walk, f"{at}/{key}", inner, documents, depth + 1)
+            request(walk, f"{at}/{key}", inner, documents, depth + 1)
     if "input" in body and "input" not in done:
         done.add("input")
         _turns(walk, f"{at}/input", body["input"])
@@ -111,12 +125,16 @@ def _turns(walk: Walk, at: str, turns: Any) -> None:
         turns, one = [turns], True
     else:
         one = False
-    for n, turn in enumerate(turns):
-        here = at if one else f"{at}/{n}"
-        if isinstance(turn, dict):
-            _turn(walk, here, turn, USER)
-        else:
-            content(walk, here, turn, USER)
+    for n, value in enumerate(turns):
+        turn(walk, at if one else f"{at}/{n}", value)
+
+
+def turn(walk: Walk, at: str, value: Any) -> None:
+    """An item of a conversation, by itself."""
+    if isinstance(value, dict):
+        _turn(walk, at, value, USER)
+    else:
+        content(walk, at, value, USER)
 
 
 def _turn(walk: Walk, at: str, turn: dict[str, Any], otherwise: Said) -> None:
@@ -201,7 +219,7 @@ _ANSWER_TEXTS = (
     "response",
 )
 _ANSWER_LISTS = ("choices", "candidates", "output", "outputs", "results", "generations")
-_ANSWER_WRAPPERS = ("message", "output", "response", "result", "content", "delta")
+_ANSWERWRAPPERS = ("message", "output", "response", "result", "content", "delta")
 _ANSWER_DEPTH = 12
 
 
@@ -231,7 +249,7 @@ def _members(walk: Walk, at: str, value: dict[str, Any], depth: int) -> None:
     for key, inner in value.items():
         here = f"{at}/{step(key)}"
         if (key in _ANSWER_LISTS and isinstance(inner, list)) or (
-            key in _ANSWER_WRAPPERS and isinstance(inner, dict)
+            key in _ANSWERWRAPPERS and isinstance(inner, dict)
         ):
             _answer(walk, here, inner, depth + 1)
         elif key in _THOUGHTS and not (key == "reasoning" and isinstance(inner, dict)):

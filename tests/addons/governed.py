@@ -23,6 +23,7 @@ from intelligence.policy.limits import Limits
 from intelligence.policy.panic import Panic
 from intelligence.wire.credentials import Redactor
 from intelligence.wire.registry import Target
+from tests.intelligence.detect.whole import Whole
 
 CHAT = Target("openai", "chat", "openai-chat")
 KEY = b"k" * 32
@@ -39,7 +40,7 @@ class Journal:
         self.events.append((kind, message))
 
 
-class Sees:
+class Sees(Whole):
     """A detector: finds `SECRET`, or does as `instead` says. `asked` counts."""
 
     def __init__(self, instead: Callable[[], Any] | None = None) -> None:

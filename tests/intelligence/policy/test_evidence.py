@@ -13,11 +13,12 @@ from intelligence.detect.detection import DeadlineExceeded, Detection, check
 from intelligence.policy.evidence import CallEvidence, Unreadable, seen_digest
 from intelligence.policy.facts import Facts
 from intelligence.policy.rule import LimitMatch
+from tests.intelligence.detect.whole import Whole
 
 ALL = frozenset({"secret", "pii"})
 
 
-class Scans:
+class Scans(Whole):
     """Sees the word `key` in every text, and counts how often it was asked."""
 
     def __init__(self) -> None:
@@ -53,7 +54,7 @@ HISTORY = _body(
 )
 
 
-class Working:
+class Working(Whole):
     """Looks for a quarter of a second: with the processor, or waiting for it."""
 
     def __init__(self, clock: Callable[[], float]) -> None:
