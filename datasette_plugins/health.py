@@ -6,7 +6,8 @@ import sqlite3
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from datasette_plugins import units
+from datasette_plugins import policy_lists, units
+from datasette_plugins.policy_lists import PolicyList
 from intelligence.policy import handed
 from intelligence.policy.panic import panic_of
 from intelligence.store.status import Status, journal_lag, read_statuses
@@ -49,6 +50,7 @@ def problems(data_dir: Path) -> list[Problem]:
         first, _, more = wrong.partition("\n")
         text = f"The policy files are not in force; the set before is. {first}{' …' if more else ''}"
         found.append(Problem("error", text, "llmitm policy test"))
+    found += map(_feed_problem, policy_lists.broken(data_dir))
     for proxy in proxies:
         if dropped := proxy.counters.get("dropped_frames"):
             lost = units.size(proxy.counters.get("dropped_bytes"))
@@ -74,6 +76,16 @@ def problems(data_dir: Path) -> list[Problem]:
             Problem("warning", f"The worker is behind: {units.size(lag)} of the journal are not stored yet.")
         )
     return found
+
+
+def _feed_problem(feed: PolicyList) -> Problem:
+    """Rules that look into a list that never came cannot be judged."""
+    text = f"The list {feed.name} is not up to date: {feed.fault}"
+    if feed.entries is None:
+        return Problem(
+            "error", f"{text}. There is nothing to fall back on: rules that need it fail as they say."
+        )
+    return Problem("warning", f"{text}. What came {units.clock(feed.fetched_at)} stays in force.")
 
 
 def _since(statuses: list[Status], name: str) -> str:

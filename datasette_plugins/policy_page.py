@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from datasette.utils.asgi import Request, Response
 
-from datasette_plugins import access, dashboard, units
+from datasette_plugins import access, dashboard, policy_lists, units
 from datasette_plugins.policy_check import difference
 from intelligence.detect.lazily import lazy_detector
 from intelligence.policy import handed
@@ -188,6 +188,7 @@ def _context(here: Dashboard, name: str) -> dict[str, Any]:
         "was": policy_history.digest(saved),
         "is_template": name.startswith("templates/"),
         "rules": [(rule, str(sources.get(rule.get("id"), ""))) for rule in in_force.get("rules", [])],
+        "lists": policy_lists.read(here.data_dir, in_force),
         "version": in_force.get("version"),
         "made_at": in_force.get("made_at_ms"),
         "wrong": [policy_history.line_of(one) for one in (wrong or "").splitlines()],

@@ -77,7 +77,11 @@ def hand_over(data_dir: Path, policies: PolicySet) -> None:
                 rule.model_dump(mode="json", by_alias=True, exclude_defaults=True) for rule in policies.rules
             ],
             "groups": policies.groups,
-            "lists": {name: {"kind": one.spec.kind, "digest": one.digest} for name, one in lists.items()},
+            "lists": {
+                name: one.spec.model_dump(mode="json", exclude_defaults=True)
+                | {"digest": one.digest, "entries": None if one.entries is None else len(one.entries)}
+                for name, one in lists.items()
+            },
             "allow": [one.model_dump(mode="json", exclude_defaults=True) for one in policies.allow],
             "sources": policies.sources,
         },
@@ -114,7 +118,8 @@ def allowed_by_people(data_dir: Path) -> tuple[Allowance, ...]:
 
 
 def summary(data_dir: Path) -> dict[str, Any] | None:
-    """What was handed over, as it stands in the file: `version`, `made_at_ms`, `rules`, `sources`. None before anything was."""
+    """What was handed over, as it stands in the file: `version`, `made_at_ms`, `rules`, `lists`, `sources`. None before
+    anything was."""
     value = _get(data_dir / FOLDER / CURRENT)
     return value if isinstance(value, dict) else None
 

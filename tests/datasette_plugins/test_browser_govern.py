@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import closing
 from pathlib import Path
@@ -12,9 +13,11 @@ import pytest_asyncio
 from playwright.async_api import Browser, BrowserContext, Page, expect
 
 from intelligence.policy import handed
-from intelligence.policy.load import load
+from intelligence.policy.feeds import FeedError, Feeds
+from intelligence.policy.load import PolicySet, load
 from intelligence.policy.panic import panic_of
-from intelligence.store import accounts, control, logins
+from intelligence.store import accounts, control, logins, opinions
+from intelligence.store.opinions import Opinion
 from intelligence.store.policy_history import digest
 from tests.datasette_plugins import axe, governed_records, records
 from tests.datasette_plugins.browser import Watched, base, browser, overflow, visit, watch  # noqa: F401
@@ -36,7 +39,10 @@ rules:
   - id: daily
     when: {limit: {requests: 4, per: day, by: client}}
     action: alert
+lists:
+  bad: {kind: hosts, url: "https://feeds.example/hosts"}
 """
+WHY = f"It asks for the system prompt. {MARKDOWN}"
 PATHS = (
     "/-/decisions",
     "/-/decisions?show=decisions",
@@ -62,8 +68,24 @@ def dashboard(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Process]:
     with process(
         folder, "dashboard", ["-m", "datasette_plugins"], environment(folder, **settings)
     ) as started:
-        handed.hand_over(started.data_dir, load(folder / "policies"))
+        _feed_that_fails(started.data_dir, load(folder / "policies"))
         yield started
+
+
+def _feed_that_fails(data_dir: Path, policies: PolicySet) -> None:
+    """Hand the set over, with what its feed brought before it began to fail."""
+    says = iter([b"evil.example\n"])
+    hours_ago = iter([2.5, 2.5, 0])
+
+    def fetch(url: str) -> bytes:
+        for found in says:
+            return found
+        raise FeedError("the answer was 503")
+
+    feeds = Feeds(data_dir, fetch, lambda: time.time() - 3600 * next(hours_ago))
+    feeds.want(policies.lists)
+    assert feeds.look() and not feeds.look()
+    handed.hand_over(data_dir, policies)
 
 
 @pytest.fixture(scope="module")
@@ -81,6 +103,10 @@ def db(dashboard: Process) -> Iterator[sqlite3.Connection]:
         governed_records.add_detection(connection, dashboard.data_dir)
         governed_records.add_detection(
             connection, dashboard.data_dir, seen=MARKDOWN, kind="injection", type="orders", rule="no-gpt"
+        )
+        ((doubted,),) = connection.execute("select id from detections where kind = 'injection'")
+        opinions.store(
+            connection, Opinion(doubted, time.time_ns() // 1_000_000, "attack", WHY, "claude", 0.001)
         )
         yield connection
 
@@ -164,6 +190,29 @@ async def test_hostile_words_are_words(open_page) -> None:
     await expect(page.locator(".item")).to_have_count(1)
     assert await page.title() != "owned"
     assert await page.locator("main script, main img, iframe, main style, main [onerror], base").count() == 0
+
+
+async def test_what_claude_says_stands_beside_what_it_was_asked_about(open_page) -> None:
+    for role in ("reviewer", "viewer"):
+        page = await open_page("/-/decisions?state=all", role)
+        said = page.locator(".item", has_text="injection").locator(".opinion")
+        await expect(said).to_contain_text("Claude says attack: It asks for the system prompt. ")
+        await expect(page.locator(".opinion")).to_have_count(1)
+        # An opinion may quote what it judges: it is text too, and it decides nothing.
+        assert await said.locator("a, img, script, iframe, style, h1").count() == 0
+        assert await page.locator(".item", has_text="injection").get_attribute("data-said") == ""
+    page = await open_page("/-/decisions?show=decisions&state=all")
+    await expect(page.locator(".opinion")).to_have_count(0)
+
+
+async def test_a_feed_that_fails_is_told_above_every_page(open_page) -> None:
+    page = await open_page("/-/policy", "viewer")
+    row = page.get_by_role("group", name="Lists").get_by_role("row", name="bad")
+    await expect(row).to_contain_text("hosts1https://feeds.example/hosts")
+    await expect(row).to_contain_text("not up to date the answer was 503")
+    for path in ("/-/health", "/-/limits"):
+        page = await open_page(path)
+        await expect(page.locator("#problems .warning")).to_contain_text("The list bad is not up to date")
 
 
 async def test_a_broken_edit_cannot_be_saved(open_page, policies: Path) -> None:
