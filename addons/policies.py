@@ -28,8 +28,8 @@ if TYPE_CHECKING:
 logger = logging.getLogger("llmitm.policy")
 
 LOOK_SECONDS = 0.2
-# Between two rules of a set that is taken in: streams go on meanwhile.
-BREATH_SECONDS = 0.001
+# A set is taken in for so long at a time, and between two times streams go on.
+WORK_SECONDS, BREATH_SECONDS = 0.001, 0.001
 
 
 class Policies:
@@ -105,8 +105,11 @@ class Policies:
 
     def _take(self) -> InForce:
         taking = handed.taken(self.parts.config.data_dir)
+        began = time.thread_time()
         while (found := next(taking)) is None:
-            time.sleep(BREATH_SECONDS)
+            if time.thread_time() - began > WORK_SECONDS:
+                time.sleep(BREATH_SECONDS)
+                began = time.thread_time()
         self._prepare(found)
         return found
 

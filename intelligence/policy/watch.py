@@ -1,13 +1,16 @@
 """The worker's look at the policy files: what changed is read, tried, and handed to the proxies; or refused, with the reason.
 
 In a thread of its own, so that neither storing nor a stream waits for it. A set that is refused leaves what is in force alone.
+A saved file is seen at the next look, which costs a stat of each file: every system can do that.
 """
 
 from __future__ import annotations
 
 import logging
+import os
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from itertools import islice
 from pathlib import Path
 
@@ -18,7 +21,7 @@ from intelligence.policy.text_file import PolicyError
 
 log = logging.getLogger("llmitm.policy")
 
-LOOK_SECONDS = 0.25
+LOOK_SECONDS = 0.2
 MAX_FILES = 1000
 
 type Stamp = tuple[tuple[str, int, int], ...]
@@ -26,14 +29,17 @@ type Stamp = tuple[tuple[str, int, int], ...]
 
 def stamp(*folders: Path) -> Stamp:
     """Changes when a file in one of the folders does: templates and lists included."""
-    found = []
-    for path in sorted(path for folder in folders for path in islice(folder.rglob("*"), MAX_FILES)):
-        try:
-            stat = path.stat()
-        except OSError:
-            continue
-        found.append((str(path), stat.st_mtime_ns, stat.st_size))
-    return tuple(found)
+    found: list[tuple[str, int, int]] = []
+    waiting = [str(folder) for folder in folders]
+    while waiting and len(found) < MAX_FILES:
+        with suppress(OSError), os.scandir(waiting.pop()) as entries:
+            for entry in islice(entries, MAX_FILES):
+                with suppress(OSError):
+                    stat = entry.stat()
+                    found.append((entry.path, stat.st_mtime_ns, stat.st_size))
+                    if entry.is_dir(follow_symlinks=False):
+                        waiting.append(entry.path)
+    return tuple(sorted(found))
 
 
 class Watch:

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from addons import policies as module
 from addons.policies import Policies
 from intelligence.policy import handed
 from intelligence.policy.load import load
@@ -68,6 +69,17 @@ def test_what_is_handed_over_comes_into_force(place: Path) -> None:
     handed.hand_over(place / "data", load(place / "policies"))
     asyncio.run(policies._look())
     assert _ids(policies) == ["no-mini", "more"]
+
+
+def test_a_large_set_is_taken_in_with_breaths(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    policies, breaths = _policies(place), []
+    monkeypatch.setattr(module, "WORK_SECONDS", 0)
+    monkeypatch.setattr(module.time, "sleep", breaths.append)
+    more = "".join(GOOD.splitlines(keepends=True)[1].replace("no-mini", f"r{n}") for n in range(20))
+    (place / "policies" / "b.yaml").write_text("rules:\n" + more)
+    handed.hand_over(place / "data", load(place / "policies"))
+    asyncio.run(policies._look())
+    assert len(_ids(policies)) == 21 <= len(breaths)
 
 
 def test_a_damaged_hand_over_leaves_what_is_in_force(place: Path) -> None:
