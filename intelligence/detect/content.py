@@ -56,16 +56,17 @@ def content(text: Text) -> list[Detection]:
     places = words.place[:count]
     bits = _table()[places]
     known = np.flatnonzero(bits)
+    if len(known) < _DIFFERENT:
+        return []
     bits, places = bits[known], places[known]
     found = []
     for number, matter in enumerate(LEXICON):
         mine = (bits >> number & 1).astype(bool)
         share = float(mine.sum()) / count
-        different = len(np.unique(places[mine]))
         if matter == "code":
             marks = np.bincount(np.frombuffer(data, np.uint8), minlength=256)[list(_PUNCTUATION)]
             share += float(marks.sum()) / len(data)
-        if share >= _SHARE[matter] and different >= _DIFFERENT:
+        if share >= _SHARE[matter] and len(np.unique(places[mine])) >= _DIFFERENT:
             score = min(0.85, 0.5 + share)
             found.append(
                 Detection("content", matter, round(score, 3), 0, len(text.text), f"content.{matter}")

@@ -71,7 +71,7 @@ def injection(text: Text, deadline: float | None = None) -> list[Detection]:
             suspected.append((base + start, base + end, above))
     for hit in marks().hits(text, deadline):
         found.append(_Found(hit.start, hit.end, hit.rule.type, hit.rule.id, hit.rule.score))
-    return _graded(text, found, suspected)
+    return _graded(text, found, suspected) if found or suspected else []
 
 
 def _rule(sentence: Sentence) -> tuple[str, float]:

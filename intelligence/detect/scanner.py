@@ -150,16 +150,17 @@ class Scanner:
 
     def _piece_digests(self, pieces: Sequence[Any]) -> list[bytes]:
         """Kept in each piece: rules ask of one request several times."""
-        begun: dict[str, Any] = {}
+        member = of_member = None
         for piece in pieces:
-            if piece.digest is None:
-                if (of_context := begun.get(context := piece.context)) is None:
-                    of_context = blake2b(digest_size=16, key=self.settings.key, person=b"piece")
-                    of_context.update(f"{len(context)} {context}".encode("utf-8", "replace"))
-                    begun[context] = of_context
-                of_piece = of_context.copy()
-                of_piece.update(piece.raw)
-                piece.digest = of_piece.digest()
+            if piece.digest is not None:
+                continue
+            if piece.member is not member or of_member is None:
+                member, context = piece.member, piece.member.context
+                of_member = blake2b(digest_size=16, key=self.settings.key, person=b"piece")
+                of_member.update(f"{len(context)} {context}".encode("utf-8", "replace"))
+            of_piece = of_member.copy()
+            of_piece.update(piece.raw)
+            piece.digest = of_piece.digest()
         return [piece.digest for piece in pieces]
 
 

@@ -7,6 +7,7 @@ pieces, one after the other, are those of `places` for the whole body.
 from __future__ import annotations
 
 from collections import ChainMap
+from dataclasses import dataclass
 
 import msgspec
 
@@ -36,40 +37,46 @@ class Unsplit(ValueError):
     """The body is to be read whole."""
 
 
-class Piece:
-    """Member `key` of the object at `at`, or item `number` of it. `raw` is its JSON; with `context` it says all that its places
-    depend on, but for where it stands and the names of tools. `digest` is for who remembers pieces."""
+@dataclass(frozen=True, slots=True)
+class Member:
+    """Member `key` of the object at `at`, as a whole or item by item. `context` tells apart what is read differently."""
 
-    __slots__ = ("_depth", "_documents", "at", "digest", "key", "number", "raw")
-
-    def __init__(
-        self, at: str, key: str, number: int | None, raw: msgspec.Raw, documents: Said, depth: int
-    ) -> None:
-        self.at = at
-        self.key = key
-        self.number = number
-        self.raw = raw
-        self.digest: bytes | None = None
-        self._documents = documents
-        self._depth = depth
+    at: str
+    key: str
+    depth: int
+    documents: Said
+    items: bool
 
     @property
     def context(self) -> str:
-        return f"{self._depth} {self._documents.source} {'' if self.number is None else '[] '}{self.key}"
+        return f"{self.depth} {self.documents.source} {'[] ' if self.items else ''}{self.key}"
+
+
+class Piece:
+    """`raw` is JSON: the `member`, or item `number` of it. It says all that the places depend on, but for the member's `context`,
+    where it stands, and the names of tools. `digest` is for who remembers pieces."""
+
+    __slots__ = ("digest", "member", "number", "raw")
+
+    def __init__(self, member: Member, number: int, raw: msgspec.Raw) -> None:
+        self.member = member
+        self.number = number
+        self.raw = raw
+        self.digest: bytes | None = None
 
     def places(self, names: dict[str, str]) -> tuple[list[Place], dict[str, str]]:
         """As `places` gives them, and the tools by call id that are named here. `names`: those of the pieces before. Raises
         `Unsplit`."""
         own: dict[str, str] = {}
-        walk = Walk(ChainMap(own, names))
+        walk, member = Walk(ChainMap(own, names)), self.member
         try:
             value = _decode(self.raw)
         except _FAILS as e:
             raise Unsplit from e
-        if self.number is None:
-            request(walk, self.at, {self.key: value}, self._documents, self._depth)
+        if member.items:
+            turn(walk, f"{member.at}/{member.key}/{self.number}", value)
         else:
-            turn(walk, f"{self.at}/{self.key}/{self.number}", value)
+            request(walk, member.at, {member.key: value}, member.documents, member.depth)
         return walk.places, own
 
 
@@ -97,7 +104,9 @@ def _cut(made: list[Piece], at: str, members: dict[str, msgspec.Raw], documents:
             if any(one in inner for one in HOLD):
                 _cut(made, f"{at}/{step(key)}", inner, documents, depth + 1)
                 continue
-        if key in TURNS and begins == b"[":
-            made += [Piece(at, key, n, one, documents, depth) for n, one in enumerate(_items(raw))]
+        items = key in TURNS and begins == b"["
+        member = Member(at, key, depth, documents, items)
+        if items:
+            made += [Piece(member, number, one) for number, one in enumerate(_items(raw))]
         else:
-            made.append(Piece(at, key, None, raw, documents, depth))
+            made.append(Piece(member, 0, raw))

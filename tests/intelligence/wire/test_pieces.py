@@ -63,10 +63,10 @@ def test_each_message_is_a_piece() -> None:
         b'{ "model" : "m", "messages" : [ {"role":"user","content":"a"} , {"role":"user","content":"b"} ] }'
     )
     made = pieces("openai-chat", "chat", body)
-    assert [(piece.key, piece.number, bytes(piece.raw)) for piece in made] == [
+    assert [(piece.member.key, piece.number, bytes(piece.raw)) for piece in made] == [
         ("messages", 0, b'{"role":"user","content":"a"}'),
         ("messages", 1, b'{"role":"user","content":"b"}'),
-        ("model", None, b'"m"'),
+        ("model", 0, b'"m"'),
     ]
 
 
@@ -74,11 +74,11 @@ def test_what_a_wrapper_holds_is_cut_too() -> None:
     turns = [{"role": "user", "parts": [{"text": n}]} for n in "ab"]
     body = json.dumps({"project": "p", "request": {"contents": turns, "session_id": "s"}}).encode()
     made = pieces("gemini", "generate_content", body)
-    assert [(piece.at, piece.key, piece.number) for piece in made] == [
+    assert [(piece.member.at, piece.member.key, piece.number) for piece in made] == [
         ("/request", "contents", 0),
         ("/request", "contents", 1),
-        ("/request", "session_id", None),
-        ("", "project", None),
+        ("/request", "session_id", 0),
+        ("", "project", 0),
     ]
     same("gemini", "generate_content", body)
 
@@ -115,9 +115,11 @@ def test_context_tells_apart_what_is_read_differently() -> None:
         pieces("openai-chat", "chat", b'{"documents":"x"}'),
         pieces("rerank", "rerank", b'{"documents":"x"}'),
     )
-    assert documents[0][0].context != documents[1][0].context
+    assert documents[0][0].member.context != documents[1][0].member.context
     turn, member = pieces(None, "chat", b'{"messages":["x"]}'), pieces(None, "chat", b'{"messages":"x"}')
-    assert turn[0].context != member[0].context and bytes(turn[0].raw) == bytes(member[0].raw) == bytes(raw)
+    assert turn[0].member.context != member[0].member.context and bytes(turn[0].raw) == bytes(
+        member[0].raw
+    ) == bytes(raw)
 
 
 @pytest.mark.skipif(not corpus.FILES, reason=f"no corpus at {corpus.FOLDER} (LLMITM_CORPUS)")
