@@ -2,7 +2,8 @@
 
 Each message of the client is a request of its own: redacted in place, or dropped and answered by an error event in the provider's
 shape. What the provider says passes the same screens as a streamed answer, a message at a time, and what stops it ends one
-answer, not the conversation. While the kill switch is thrown no message passes, and the connection is closed.
+answer, not the conversation. A message that is no JSON is dealt with as each rule's `fail` says, if the rule needs to know what
+is in it. While the kill switch is thrown no message passes, and the connection is closed.
 
 The record has what rules let through, with its placeholders: what this has recorded itself is marked, as a message may leave
 in another number of messages. A socket that no acting rule concerns is not looked into.
@@ -10,6 +11,8 @@ in another number of messages. A socket that no acting rule concerns is not look
 
 from __future__ import annotations
 
+import logging
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, NoReturn
 
@@ -24,12 +27,15 @@ from addons.patches import Several
 from addons.policies import Policies, hang_up
 from addons.record import Record
 from addons.stream import refusal
-from intelligence.policy.holding import Holding
+from intelligence.policy.decide import Decision
+from intelligence.policy.holding import Holding, Stop
 from intelligence.policy.judging_answers import Judging
 from intelligence.policy.restoring import Restoring
 from intelligence.wire.frames import LineFrames
-from intelligence.wire.json_value import INVALID, decode, obj, text
+from intelligence.wire.json_value import decode, obj, text
 from intelligence.wire.openai_responses import TERMINAL
+
+logger = logging.getLogger("llmitm.policy")
 
 # Values that may come back in one conversation.
 MAX_VALUES = 10_000
@@ -80,14 +86,15 @@ class Sockets:
             _drop(flow, message)
         if not self._concerned(flow, conversation, message.from_client):
             return
-        content = message.content
-        if content[:64].lstrip()[:1] != b"{" or (value := decode(content)) is INVALID:
+        if not message.content:
             return
-        said = obj(value)
+        value = decode(message.content)
         if message.from_client:
-            self._asked(flow, conversation, message, said)
+            self._asked(flow, conversation, message, obj(value))
+        elif isinstance(value, dict | list):
+            self._answered(flow, conversation, message, obj(value))
         else:
-            self._answered(flow, conversation, message, said)
+            self._unread(flow, conversation, message)
 
     def _concerned(self, flow: http.HTTPFlow, conversation: Conversation, from_client: bool) -> bool:
         if from_client:
@@ -134,7 +141,7 @@ class Sockets:
         if conversation.holding is None and conversation.restoring is None:
             return
         given = message.content
-        passed = self._screened(flow, conversation, _line(given), said)
+        passed = self._screened(conversation, _line(given), said)
         call = conversation.call
         for one in passed:
             self.record.said(call, one.rstrip(b"\n"), is_text=message.is_text)
@@ -147,6 +154,17 @@ class Sockets:
         else:
             message.drop()
 
+    def _unread(self, flow: http.HTTPFlow, conversation: Conversation, message: WebSocketMessage) -> None:
+        """What it says is not known. It passes as it came, before what is held, or ends the answer."""
+        if conversation.silenced:
+            _drop(flow, message)
+        screen = conversation.screen
+        if screen is None:
+            return
+        _unseen(screen, "a message cannot be read")
+        if screen.final:
+            message.content = self._stopped(conversation, screen.final, {}).rstrip(b"\n")
+
     def _renew(self, flow: http.HTTPFlow, conversation: Conversation) -> None:
         """Other rules may have come in force."""
         version = self.govern.version() if not self.policies.panic else "panic"
@@ -157,22 +175,32 @@ class Sockets:
         conversation.screen = self.hold.screen(flow, conversation.call)
         conversation.holding = Holding(LineFrames(), conversation.screen) if conversation.screen else None
 
-    def _screened(
-        self, flow: http.HTTPFlow, conversation: Conversation, line: bytes, said: dict[str, Any]
-    ) -> list[bytes]:
+    def _screened(self, conversation: Conversation, line: bytes, said: dict[str, Any]) -> list[bytes]:
         holding, screen = conversation.holding, conversation.screen
         if holding is None or screen is None:
             return [line]
-        passed = holding.feed(line).splitlines(keepends=True)
-        if screen.final is None:
-            return passed
-        final, screen.final = screen.final, None
+        passed = b""
+        try:
+            passed = holding.feed(line)
+        except Exception as e:  # as the rules declare
+            logger.exception("policy failed on a message (call %s)", conversation.call.text_id)
+            _unseen(screen, type(e).__name__)
+            if screen.final is None:
+                passed = holding.abandon()
+            conversation.holding = Holding(LineFrames(), screen)
+        lines = passed.splitlines(keepends=True)
+        return [*lines, self._stopped(conversation, screen.final, said)] if screen.final else lines
+
+    def _stopped(self, conversation: Conversation, final: Decision, said: dict[str, Any]) -> bytes:
+        """The line that ends the answer; `said` is what it was stopped for."""
+        call, screen = conversation.call, conversation.screen
+        assert screen
+        screen.final = None
         conversation.holding = Holding(LineFrames(), screen)
         conversation.silenced = text(said.get("type")) not in TERMINAL
-        call = conversation.call
         self._tell(conversation)
         self.record.governed(call)
-        return [*passed, _line(answers.message(call, *refusal(final), said))]
+        return _line(answers.message(call, *refusal(final), said))
 
     @staticmethod
     def _tell(conversation: Conversation) -> None:
@@ -180,6 +208,12 @@ class Sockets:
         if screen and screen.told.head.decisions:
             conversation.call.governed.append(screen.told.head)
             screen.told.renew()
+
+
+def _unseen(screen: Judging, why: str) -> None:
+    """`screen.final` is there if a rule fails closed."""
+    with suppress(Stop):
+        screen.unseen(why)
 
 
 def _line(content: bytes) -> bytes:

@@ -22,6 +22,13 @@ from tests.addons.governed import SECRET, Rig, the, told
 
 RESPONSES = Target("openai", "responses", "openai-responses")
 BLOCKS = "{id: no-words, action: block, reason: not here, when: {text: {matches: forbidden, source: user}}}"
+CLOSED = BLOCKS.replace("action", "fail: closed, action")
+UNREADABLE = {
+    "words": b"words",
+    "damaged": b'{"type": "response.create", "input": "forbidden"',
+    "bytes": b"\x00\xff",
+    "string": b'"forbidden"',
+}
 ENDS = "{id: no-talk, action: block, %s when: {direction: response, text: {matches: unspeakable}}}"
 REVERSIBLE = "{id: keys, action: redact, reversible: true, when: {detection: {kind: secret}}}"
 
@@ -95,12 +102,79 @@ def test_a_socket_no_rule_concerns_is_not_looked_into(
     assert talk.record.told == 0 and talk.record.lines == []
 
 
-@pytest.mark.parametrize("said", [b"", b"words", b"{damaged", b"\x00\xff", b"[1]"])
-def test_what_is_no_event_passes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, said: bytes) -> None:
-    talk = _talk(tmp_path, monkeypatch, BLOCKS, ENDS % "")
+@pytest.mark.parametrize("said", [b"", b"[1]", b'{"type": "x"}'], ids=["nothing", "list", "event"])
+def test_what_says_nothing_passes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, said: bytes) -> None:
+    talk = _talk(tmp_path, monkeypatch, CLOSED, ENDS % "fail: closed,")
     for from_client in (True, False):
         message = talk.message(said, from_client=from_client)
         assert message.content == said and not message.dropped
+    assert told(talk.flow) == []
+
+
+@pytest.mark.parametrize("said", UNREADABLE.values(), ids=UNREADABLE)
+def test_a_message_that_cannot_be_read_fails_as_the_rule_says(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, said: bytes
+) -> None:
+    talk = _talk(tmp_path, monkeypatch, BLOCKS)
+    message = talk.message(said, from_client=True)
+    assert message.content == said and not message.dropped and not talk.injected
+    assert told(talk.flow) == [("no-words", "alert", True, True)]
+    (tmp_path / "closed").mkdir()
+    talk = _talk(tmp_path / "closed", monkeypatch, CLOSED)
+    assert talk.message(said, from_client=True).dropped
+    assert told(talk.flow) == [("no-words", "block", True, True)] and talk.record.told == 1
+    (answer,) = talk.injected
+    assert answer["type"] == "error" and "no-words" in answer["error"]["message"]
+    assert not talk.ask("a fine question").dropped  # the conversation goes on
+
+
+@pytest.mark.parametrize("said", UNREADABLE.values(), ids=UNREADABLE)
+def test_a_rule_that_needs_no_text_reads_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, said: bytes
+) -> None:
+    rule = "{id: m, action: block, fail: closed, when: {%s: m}}"
+    for number, (looks_at, dropped) in enumerate([("model", True), ("user", False)]):
+        (tmp_path / str(number)).mkdir()
+        talk = _talk(tmp_path / str(number), monkeypatch, rule % looks_at)
+        the(talk.flow).head.model = "m"  # type: ignore[union-attr]
+        assert talk.message(said, from_client=True).dropped == dropped
+
+
+@pytest.mark.parametrize("said", UNREADABLE.values(), ids=UNREADABLE)
+def test_an_answer_with_what_cannot_be_read_fails_as_the_rule_says(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, said: bytes
+) -> None:
+    talk = _talk(tmp_path, monkeypatch, ENDS % "")
+    message = talk.message(said, from_client=False)
+    assert message.content == said and talk.record.lines == []  # the record takes it as any that passes
+    talk.sockets.websocket_end(talk.flow)
+    assert told(talk.flow) == [("no-talk", "alert", True, True)]
+    (tmp_path / "closed").mkdir()
+    talk = _talk(tmp_path / "closed", monkeypatch, ENDS % "fail: closed,")
+    assert b"no-talk" in talk.message(said, from_client=False).content
+    for more in (said, b'{"type": "response.output_text.delta", "delta": "more"}'):
+        with pytest.raises(AddonHalt):
+            talk.message(more, from_client=False)
+    assert told(talk.flow) == [("no-talk", "block", True, True)]
+    talk.hear("response.created", response={"id": "r2"})
+    assert b"fine" in talk.hear("response.output_text.done", text="fine").content
+
+
+@pytest.mark.parametrize("fail", ["open", "closed"])
+def test_an_error_of_ours_goes_as_the_rule_says(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fail: str
+) -> None:
+    talk = _talk(tmp_path, monkeypatch, ENDS % f"fail: {fail},")
+    held = talk.words("some words")[0]
+    assert held.dropped  # it waits
+
+    def breaks(*_: Any) -> None:
+        raise RuntimeError("bug")
+
+    monkeypatch.setattr("intelligence.policy.holding.DeltaReader.read", breaks)
+    came = b"".join(_messages(talk.words("and more")[0]))
+    assert (b"some words" in came and b"and more" in came) == (fail == "open")
+    assert (b"no-talk" in came) == (fail == "closed")
 
 
 def test_a_blocked_message_is_dropped_and_answered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -179,17 +179,22 @@ def test_on_a_websocket(rig: Rig, api: str) -> None:
         '[[offline: text="so far so good, but this is unspeakable and more of it"]]',
         "an ordinary question",
     ]
-    given = json.dumps([[api, prompt] for prompt in asks])
+    given = json.dumps([*([api, prompt] for prompt in asks), ["raw", "this is no JSON"]])
     seen = [json.loads(line) for line in rig.output(program("websocket_policy.py"), given).splitlines()]
     assert seen[0] == {"text": said, "done": said}
     assert "no-shouting: Not so loud" in seen[1]["error"]
     assert "no-forecast: We do not say this" in seen[2]["error"] and "unspeak" not in seen[2]["text"]
     assert seen[3]["text"] and seen[3]["text"] == seen[3]["done"], seen[3]
+    assert (
+        "keys-back" in seen[4]["error"] and "fails closed" in seen[4]["error"]
+    )  # unread, it could hold a key
     rows = rig.rows()
     assert TOKEN not in json.dumps(rows) and "REDACTED-SECRET-" in rows[0]["text"]
     assert not _rests(rig, TOKEN)
     asked = "".join(str(message) for one in rig.provider.requests for message in one.messages)
-    assert "REDACTED-SECRET-" in asked and "SHOUT" not in asked and TOKEN not in asked
+    assert (
+        "REDACTED-SECRET-" in asked and "SHOUT" not in asked and TOKEN not in asked and "no JSON" not in asked
+    )
 
 
 def test_a_refused_rewriting_is_sent_as_it_was_three_times_and_then_no_more(rig: Rig) -> None:

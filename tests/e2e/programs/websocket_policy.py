@@ -1,5 +1,6 @@
-"""Asks on one WebSocket that a policy may refuse. Reads a JSON list of [api, prompt], api `responses` or `realtime`, of one api;
-prints for each what came: `{"text": …, "done": …}`, from the deltas and from the last event, or `{"error": …}`."""
+"""Asks on one WebSocket that a policy may refuse. Reads a JSON list of [api, prompt], api `responses` or `realtime`, of one
+api, or `raw`, which sends the prompt as it is; prints for each what came: `{"text": …, "done": …}`, from the deltas and from
+the last event, or `{"error": …}`."""
 
 from __future__ import annotations
 
@@ -18,7 +19,11 @@ ADDRESSES = {
 }
 
 
-def asked(api: str, prompt: str) -> list[dict[str, Any]]:
+def asked(api: str, prompt: str) -> list[str]:
+    return [prompt] if api == "raw" else [json.dumps(event) for event in events(api, prompt)]
+
+
+def events(api: str, prompt: str) -> list[dict[str, Any]]:
     content = [{"type": "input_text", "text": prompt}]
     item = {"type": "message", "role": "user", "content": content}
     if api == "responses":
@@ -29,11 +34,11 @@ def asked(api: str, prompt: str) -> list[dict[str, Any]]:
 async def ask(socket: Any, api: str, prompt: str) -> dict[str, Any]:
     text = ""
     waiting = asked(api, prompt)
-    await socket.send(json.dumps(waiting.pop(0)))
+    await socket.send(waiting.pop(0))
     while True:
         event = json.loads(await asyncio.wait_for(socket.recv(), 60))
         if waiting and event["type"].startswith("conversation.item."):
-            await socket.send(json.dumps(waiting.pop(0)))
+            await socket.send(waiting.pop(0))
         if event["type"] == "error":
             return {"error": event["error"]["message"], "text": text}
         if event["type"].endswith("text.delta"):
