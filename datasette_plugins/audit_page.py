@@ -58,19 +58,19 @@ _verified: WeakKeyDictionary[Dashboard, Verified] = WeakKeyDictionary()
 async def audit(datasette: Datasette, request: Request) -> Response:
     given = request.args.get("before") or ""
     before = int(given) if given.isascii() and given.isdigit() and len(given) < 19 else None
-    actor, action = ((request.args.get(name) or "").strip() for name in ("actor", "action"))
+    who, action = ((request.args.get(name) or "").strip() for name in ("actor", "action"))
     here = dashboard.here(datasette)
 
     def read() -> tuple[list[dict[str, Any]], list[str]]:
         with control.reading(here.data_dir) as db:
-            found = control.audited(db, ENTRIES, before, actor=actor or None, action=action or None)
+            found = control.audited(db, ENTRIES, before, actor=who or None, action=action or None)
             return found, [name for (name,) in db.execute(ACTIONS)]
 
     entries, actions = await asyncio.to_thread(read)
     context = {
         "entries": [entry | {"clock": units.clock(entry["at"])} for entry in entries],
         "older": entries[-1]["id"] if len(entries) == ENTRIES else None,
-        "actor": actor,
+        "who": who,  # `actor` is whoever asks, in each of Datasette's templates
         "action": action,
         "actions": actions,
         "verified": await _verify(here),

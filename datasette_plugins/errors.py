@@ -11,7 +11,7 @@ import logging
 from typing import TYPE_CHECKING, Any
 
 from datasette.database import QueryInterrupted
-from datasette.utils.asgi import Base400, Request, Response
+from datasette.utils.asgi import Base400, DatabaseNotFound, Request, Response
 from datasette.views.base import DatasetteError
 
 from datasette_plugins.guard import STRICT_CSP
@@ -29,6 +29,7 @@ TITLES = {
     500: "Something went wrong here",
 }
 
+NO_SUCH_ADDRESS = "Nothing stands at this address. It may have been typed or copied wrong."
 NOTHING_YET = "The tables are made when the worker first runs, which “llmitm up” starts. They hold every call from then on."
 TOO_LONG = (
     "It was given up after a second, so that others need not wait. Ask for less: the newest, a shorter time, or fewer columns. "
@@ -45,6 +46,10 @@ async def respond(datasette: Datasette, request: Request, exception: BaseExcepti
             and DATABASE not in datasette.databases
         ):
             return await page(datasette, request, 404, NOTHING_YET, "Nothing is recorded yet")
+        if isinstance(
+            exception, DatabaseNotFound
+        ):  # how Datasette reads the first word of any path that no page has
+            return await page(datasette, request, 404, NO_SUCH_ADDRESS)
         return await page(
             datasette, request, exception.status, str(exception.args[0] if exception.args else "")
         )

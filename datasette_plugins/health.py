@@ -50,7 +50,6 @@ def problems(data_dir: Path) -> list[Problem]:
         first, _, more = wrong.partition("\n")
         text = f"The policy files are not in force; the set before is. {first}{' …' if more else ''}"
         found.append(Problem("error", text, "llmitm policy test"))
-    found += map(_feed_problem, policy_lists.broken(data_dir))
     for proxy in proxies:
         if dropped := proxy.counters.get("dropped_frames"):
             lost = units.size(proxy.counters.get("dropped_bytes"))
@@ -75,7 +74,8 @@ def problems(data_dir: Path) -> list[Problem]:
         found.append(
             Problem("warning", f"The worker is behind: {units.size(lag)} of the journal are not stored yet.")
         )
-    return found
+    found += map(_feed_problem, policy_lists.broken(data_dir))
+    return sorted(found, key=lambda problem: problem.level != "error")
 
 
 def _feed_problem(feed: PolicyList) -> Problem:

@@ -30,6 +30,10 @@ log = logging.getLogger(__name__)
 COOKIE = "llmitm_session"
 # Of a name or password that anyone could have.
 MOST_FORM_BYTES = 10_000
+NO_ADMIN = (
+    "This takes the role admin, and nobody has one without log-in. “llmitm user add NAME --role admin” makes an account, and "
+    '“auth = "password"” under [dashboard] in mitm.toml has people log in. “llmitm audit export” writes the audit log out.'
+)
 
 
 async def actor(datasette: Datasette, request: Request) -> dict[str, Any] | None:
@@ -136,12 +140,7 @@ async def refused(datasette: Datasette, request: Request, message: str) -> Respo
     if here.auth == "password" and request.actor is None and html:
         return access.see_other(datasette, f"/-/log-in?{urlencode({'next': request.full_path})}")
     if html and message == access.MANAGE_USERS.name:
-        alone = here.auth == "none"
-        message = (
-            'People have accounts here once dashboard.auth = "password" is set in mitm.toml; `llmitm user add NAME` makes them.'
-            if alone
-            else "This is for people with the role admin."
-        )
+        message = NO_ADMIN if here.auth == "none" else "This is for people with the role admin."
     return await errors.page(datasette, request, 403, message)
 
 

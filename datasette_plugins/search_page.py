@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 import time
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
@@ -52,6 +53,7 @@ FILTERS = (
     ("until:2026-11-20", "to the end of that day"),
 )
 UNREAD = "select count(*) from (select 1 from to_read limit 1001)"
+RECORDED = "select exists (select 1 from requests)"
 
 
 @access.page
@@ -127,11 +129,12 @@ async def _page(
     query, sort = read(text, now_ms=now_ms, zone=units.ZONE.get()), _sort(sort)
     before = request.args.get("before") if request.method == "GET" else None
     db = here.traffic.attached(datasette)
-    found, lists, unread = await _found(db, query, await access.mask_for(datasette, request), sort, before)
+    looked = await _look(db, query, await access.mask_for(datasette, request), sort, before)
+    found = looked.found
     context: dict[str, Any] = {
         "text": query.text,
         "sort": sort,
-        "recorded": db is not None,
+        "recorded": looked.recorded,
         "asked": bool(query.terms),
         "problems": [*query.errors, *found.problems],
         "error": error,
@@ -144,10 +147,10 @@ async def _page(
         "best": _address(datasette, query.text, "best") if query.match() else None,
         "later": before is not None,
         "ranked": RANKED,
-        "lists": lists | {"role": list(ROLES), "state": list(STATES)},
+        "lists": looked.names | {"role": list(ROLES), "state": list(STATES)},
         "spans": SPANS,
         "examples": FILTERS,
-        "unread": unread,
+        "unread": looked.unread,
         "saved": [(s, _address(datasette, s.query, s.sort)) for s in await _saved(datasette, request)],
         "may_remove_others": access.may(request.actor, access.MANAGE_USERS.name),
         "now_ms": now_ms,
@@ -157,13 +160,21 @@ async def _page(
     )
 
 
-async def _found(
-    db: Database | None, query: Query, mask: Mask, sort: str, before: str | None
-) -> tuple[Found, dict[str, list[str]], str]:
-    if db is None:
-        return Found(), {}, ""
+@dataclass(frozen=True)
+class Looked:
+    """`recorded` is whether there is any call; `unread` tells of calls whose words cannot be searched yet, and may be empty."""
 
-    def looked_up(conn: sqlite3.Connection) -> tuple[Found, dict[str, list[str]], str]:
+    found: Found = field(default_factory=Found)
+    names: dict[str, list[str]] = field(default_factory=dict)
+    unread: str = ""
+    recorded: bool = False
+
+
+async def _look(db: Database | None, query: Query, mask: Mask, sort: str, before: str | None) -> Looked:
+    if db is None:
+        return Looked()
+
+    def look(conn: sqlite3.Connection) -> Looked:
         ranked = sort == "best"
         if mask:
             shown = lambda text, cut: mask.text(text, cut=cut)  # noqa: E731
@@ -171,14 +182,18 @@ async def _found(
         else:
             found = find(conn, query, ranked=ranked, before=before)
         unread = conn.execute(UNREAD).fetchone()[0]
-        lists = {name: names(conn, name) for name in NAMES}
-        return found, lists, "more than 1,000" if unread > 1000 else str(unread or "")
+        return Looked(
+            found,
+            {name: names(conn, name) for name in NAMES},
+            "more than 1,000" if unread > 1000 else str(unread or ""),
+            bool(conn.execute(RECORDED).fetchone()[0]),
+        )
 
     try:
-        result: tuple[Found, dict[str, list[str]], str] = await db.execute_fn(looked_up)
-        return result
+        looked: Looked = await db.execute_fn(look)
+        return looked
     except sqlite3.Error as e:
-        return Found(problems=(f"The record cannot be searched just now: {e}.",)), {}, ""
+        return Looked(Found(problems=(f"The record cannot be searched just now: {e}.",)), recorded=True)
 
 
 async def _saved(datasette: Datasette, request: Request) -> list[SavedSearch]:

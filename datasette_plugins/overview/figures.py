@@ -52,7 +52,7 @@ def figures(now: Sums, before: Sums, running: int) -> list[Figure]:
         _tokens("input", "Tokens in", now, before),
         _tokens("output", "Tokens out", now, before),
         _money("cost", "Cost", "cost_usd", now, before),
-        _money("flat", "Under a flat rate", "subscription_usd", now, before),
+        _money("flat", "Flat rate", "subscription_usd", now, before),
         _latency("duration", "Latency p50", now, before),
         _latency("ttft", "First token p50", now, before),
         Figure(

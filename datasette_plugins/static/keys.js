@@ -1,4 +1,4 @@
-// The keyboard, on every page of ours: j and k go through the rows of a list, / searches, g goes places, ? tells all this.
+// The keyboard, on every page of ours: j and k go through the rows of a list, / searches, g goes places, ? tells all this. The bar shows where one is.
 const help = document.getElementById("keys");
 const PLACES = { o: "overview", l: "live", e: "health", t: "tables", s: "sessions", f: "search", d: "decisions", p: "policy" };
 let going = 0;
@@ -50,6 +50,8 @@ function toggle() {
 }
 
 document.addEventListener("keydown", pressed);
+// On a phone the bar is wider than the window.
+document.querySelector(".places [aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" });
 const button = document.getElementById("keys-button");
 button.hidden = false;
 button.addEventListener("click", toggle);

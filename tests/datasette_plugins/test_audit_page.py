@@ -33,12 +33,17 @@ async def test_filtered_by_who_and_what(locked: Site, tokens: dict[str, str]) ->
         for n in range(150):
             control.audit(db, "rule no-keys", "decision.block", f"call-{n}")
     headers = as_user(tokens["admin"])
+    page = (await locked.get("/-/audit", headers=headers)).text
+    assert 'name="actor" value=""' in page and ">All</a>" not in page
     page = (await locked.get("/-/audit?actor=test", headers=headers)).text
-    assert "add user" in page or "add" in page
+    assert 'name="actor" value="test"' in page and ">All</a>" in page
+    assert "add user" in page
     assert "call-1" not in page
     page = (await locked.get("/-/audit?action=decision.block", headers=headers)).text
     assert page.count("/-/calls/call-") == 100
     older = page.partition("before=")[2].partition("&")[0]
+    page = (await locked.get("/-/audit?actor=rule+no-keys", headers=headers)).text
+    assert f"before={older}&amp;actor=rule%20no-keys" in page
     page = (await locked.get(f"/-/audit?before={older}&action=decision.block", headers=headers)).text
     assert page.count("/-/calls/call-") == 50
 

@@ -79,11 +79,20 @@ async def test_pages_in_every_size(open_page, db: sqlite3.Connection, size: str,
     assert (background == "rgb(21, 23, 26)") == (scheme == "dark")
 
 
+async def test_the_bar_shows_where_one_is_on_a_phone(open_page) -> None:
+    for path in ("/", "/-/health", "/-/preferences"):
+        page = await open_page(path, "phone")
+        await expect(page.locator(".places [aria-current]")).to_be_in_viewport(ratio=1)
+
+
 async def test_datasettes_own_pages(open_page, db: sqlite3.Connection) -> None:
     records.add_call(db)
     for path in ("/traffic", "/traffic/calls", "/traffic/requests/1", "/traffic/-/query?sql=select+1+as+one"):
         page = await open_page(path)
         await expect(page.get_by_role("link", name="Overview", exact=True)).to_be_visible()
+        await expect(page.locator(".places [aria-current]")).to_have_text(
+            "SQL" if "query" in path else "Tables"
+        )
 
 
 async def test_hostile_content_is_text(open_page, db: sqlite3.Connection) -> None:

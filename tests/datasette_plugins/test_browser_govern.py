@@ -42,6 +42,7 @@ rules:
 lists:
   bad: {kind: hosts, url: "https://feeds.example/hosts"}
 """
+WRONG = f"it shrank; say in the policy file: sha256: {'ab' * 32}"
 WHY = f"It asks for the system prompt. {MARKDOWN}"
 PATHS = (
     "/-/decisions",
@@ -80,7 +81,7 @@ def _feed_that_fails(data_dir: Path, policies: PolicySet) -> None:
     def fetch(url: str) -> bytes:
         for found in says:
             return found
-        raise FeedError("the answer was 503")
+        raise FeedError(WRONG)
 
     feeds = Feeds(data_dir, fetch, lambda: time.time() - 3600 * next(hours_ago))
     feeds.want(policies.lists)
@@ -208,8 +209,9 @@ async def test_what_claude_says_stands_beside_what_it_was_asked_about(open_page)
 async def test_a_feed_that_fails_is_told_above_every_page(open_page) -> None:
     page = await open_page("/-/policy", "viewer")
     row = page.get_by_role("group", name="Lists").get_by_role("row", name="bad")
-    await expect(row).to_contain_text("hosts1https://feeds.example/hosts")
-    await expect(row).to_contain_text("not up to date the answer was 503")
+    await expect(row).to_contain_text("hosts1")
+    await expect(row).to_contain_text("https://feeds.example/hosts")
+    await expect(row).to_contain_text("not up to date it shrank")
     for path in ("/-/health", "/-/limits"):
         page = await open_page(path)
         await expect(page.locator("#problems .warning")).to_contain_text("The list bad is not up to date")

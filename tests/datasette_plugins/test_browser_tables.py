@@ -15,6 +15,12 @@ from tests.rig.processes import Process
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
+# Of the card that a row is on a phone: its ground, and how far the names of columns stand out of it.
+STACKED = """() => {
+  const row = document.querySelector(".rows-and-columns tbody tr"), cell = row.querySelector("td");
+  return [getComputedStyle(row).backgroundColor, getComputedStyle(cell, "::before").marginLeft];
+}"""
+
 
 @pytest.fixture(scope="module")
 def call_id(dashboard: Process) -> Iterator[str]:
@@ -70,3 +76,8 @@ async def test_in_every_size(open_page, call_id: str, size: str, scheme: str) ->
         assert await page.locator("section.content :is(img, iframe, [onerror])").count() == 0
         if size == "phone":
             assert await overflow(page) <= 0, path
+            if await page.locator(".rows-and-columns").count():
+                assert await page.evaluate(STACKED) == [
+                    {"light": "rgb(255, 255, 255)", "dark": "rgb(27, 30, 34)"}[scheme],
+                    "0px",
+                ], path

@@ -47,3 +47,9 @@ async def test_our_mistake_is_logged_without_values(
     caplog.clear()
     await site.get("/nowhere")
     assert "Traceback" not in caplog.text + "".join(capsys.readouterr())
+
+
+async def test_an_address_where_nothing_is(site: Site, db: sqlite3.Connection) -> None:
+    page = await site.get("/nowhere")
+    assert page.status_code == 404
+    assert "Nothing stands at this address" in page.text and "Database" not in page.text

@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import re
 import sqlite3
+from contextlib import closing
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -117,8 +118,15 @@ async def test_page_after_page(site: Site, db: sqlite3.Connection) -> None:
 
 
 async def test_before_there_is_a_record(site: Site) -> None:
-    assert "Nothing is recorded yet" in await page(site)
-    await page(site, "heron")
+    for query in ("", "heron"):
+        assert "Nothing is recorded yet" in await page(site, query)
+    records.make(site.data_dir).close()  # the worker runs, and nobody called
+    for query in ("", "heron"):
+        assert "Nothing is recorded yet" in await page(site, query)
+    with closing(records.make(site.data_dir)) as db:
+        records.add_call(db)
+    for query in ("", "heron"):
+        assert "Nothing is recorded yet" not in await page(site, query)
 
 
 async def test_a_record_of_an_older_version_is_no_error(site: Site, db: sqlite3.Connection) -> None:
