@@ -67,6 +67,11 @@ def may(actor: dict[str, Any] | None, action: str) -> bool:
     return actor is not None and action in BY_ROLE.get(actor.get("role", ""), ())
 
 
+def least_role(action: str) -> str | None:
+    """The first of the roles that may do `action`; None where no role may, or where it is no action."""
+    return next((role for role, allowed in BY_ROLE.items() if action in allowed), None)
+
+
 def rules(actor: dict[str, Any] | None, action: str) -> PermissionSQL | None:
     """What Datasette is told when it asks whether `actor` may do `action`."""
     if not may(actor, action):

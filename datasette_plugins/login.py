@@ -30,10 +30,11 @@ log = logging.getLogger(__name__)
 COOKIE = "llmitm_session"
 # Of a name or password that anyone could have.
 MOST_FORM_BYTES = 10_000
-NO_ADMIN = (
-    "This takes the role admin, and nobody has one without log-in. “llmitm user add NAME --role admin” makes an account, and "
-    '“auth = "password"” under [dashboard] in mitm.toml has people log in. “llmitm audit export” writes the audit log out.'
+NOBODY = (
+    "This takes the role {role}, and nobody has one without log-in. “llmitm user add NAME --role {role}” makes an account, and "
+    '“auth = "password"” under [dashboard] in mitm.toml has people log in.'
 )
+TO_EXPORT = " “llmitm audit export” writes the audit log out without."
 
 
 async def actor(datasette: Datasette, request: Request) -> dict[str, Any] | None:
@@ -134,14 +135,24 @@ def _change(data_dir: Path, name: str, old: str, new: str, address: str) -> None
 
 
 async def refused(datasette: Datasette, request: Request, message: str) -> Response:
-    """What who may not see a page gets: the log-in if that may help, else the reason."""
+    """What whoever may not see a page gets: the log-in if that may help, else the reason."""
     here = dashboard.here(datasette)
     html = request.method == "GET" and "text/html" in request.headers.get("accept", "")
     if here.auth == "password" and request.actor is None and html:
         return access.see_other(datasette, f"/-/log-in?{urlencode({'next': request.full_path})}")
-    if html and message == access.MANAGE_USERS.name:
-        message = NO_ADMIN if here.auth == "none" else "This is for people with the role admin."
-    return await errors.page(datasette, request, 403, message)
+    return await errors.page(datasette, request, 403, _why_not(datasette, request, message))
+
+
+def _why_not(datasette: Datasette, request: Request, message: str) -> str:
+    """`message` is the name of an action, or a sentence of Datasette's."""
+    role = access.least_role(message)
+    if role is None:
+        return "Nobody may do this from here." if message in datasette.actions else message
+    if dashboard.here(datasette).auth == "none":
+        return NOBODY.format(role=role) + (TO_EXPORT if message == access.MANAGE_USERS.name else "")
+    if request.actor is None:
+        return "Nobody is logged in here, or no longer: log in, and try again."
+    return f"This takes the role {role}; yours is {request.actor['role']}."
 
 
 async def _form(

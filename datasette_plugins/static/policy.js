@@ -4,6 +4,8 @@ import { completing } from "./policy_keys.js";
 const form = document.getElementById("editor");
 const WAIT_MS = 400;
 const ASK_MS = 500;
+const LOGGED_OUT = "You are logged in no more, or may edit no more. Copy the text before you leave this page.";
+const NO_ANSWER = "The dashboard does not answer just now. What you typed is still here.";
 
 function element(name, text, className) {
   const made = document.createElement(name);
@@ -20,9 +22,9 @@ function numbers(box, text, wrong) {
 
 async function ask(url, name, text) {
   const body = text === undefined ? undefined : new URLSearchParams({ file: name, text });
-  const response = await fetch(url, { method: body ? "POST" : "GET", body });
-  if (!response.ok && response.status !== 409) throw new Error(String(response.status));
-  return response.json();
+  const response = await fetch(url, { method: body ? "POST" : "GET", body }).catch(() => undefined);
+  if (response?.ok || response?.status === 409) return response.json();
+  throw new Error(response?.status === 403 ? LOGGED_OUT : NO_ANSWER);
 }
 
 function reveal(text, line) {
@@ -111,9 +113,9 @@ function editing(text, box, told) {
       tellErrors(told, found, name, text);
       tellDifference(found.diff);
       numbers(box, text, new Set(found.errors.filter((e) => e.file === name).map((e) => e.line)));
-    } catch {
+    } catch (error) {
       told.className = "bad";
-      told.replaceChildren(element("p", "It could not be checked just now."));
+      told.replaceChildren(element("p", error.message));
     }
   }
   text.addEventListener("input", () => {
@@ -135,6 +137,9 @@ function editing(text, box, told) {
         found = await ask(form.dataset.backtest);
       }
       tellBacktest(found);
+    } catch (error) {
+      document.getElementById("progress").hidden = true;
+      document.getElementById("backtested").replaceChildren(element("p", error.message, "bad"));
     } finally {
       button.disabled = false;
     }

@@ -276,6 +276,23 @@ async def test_the_backtest_button(open_page) -> None:
     await expect(page.locator("#backtested a").first).to_be_visible()
 
 
+async def test_who_is_logged_out_while_typing_is_told(
+    browser: Browser, base: str, tokens: dict[str, str]
+) -> None:
+    context = await browser.new_context()
+    await _log_in(context, base, tokens["admin"])
+    page = await context.new_page()
+    await visit(page, f"{base}/-/policy?file=rules.yaml")
+    await expect(page.locator("#told")).to_contain_text("All is right")
+    await context.clear_cookies()
+    await page.locator("#text").press("Space")
+    await expect(page.locator("#told")).to_contain_text("Copy the text before you leave")
+    await page.get_by_role("button", name="Backtest").click()
+    await expect(page.locator("#backtested")).to_contain_text("Copy the text before you leave")
+    await expect(page.get_by_role("button", name="Backtest")).to_be_enabled()
+    await context.close()
+
+
 async def test_panic_and_release(open_page, dashboard: Process) -> None:
     other = await open_page("/", "viewer")
     page = await open_page("/-/health")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sqlite3
+
 import pytest
 
 from datasette_plugins import login
@@ -119,3 +121,37 @@ def test_addresses_are_counted_by_household() -> None:
     said = {host: login._address(Asked(host)) for host in ("10.0.0.1", "2001:db8::1", "2001:db8::2", "odd")}  # type: ignore[arg-type]
     assert said["10.0.0.1"] == "10.0.0.1" and said["odd"] == "odd"
     assert said["2001:db8::1"] == said["2001:db8::2"] == "2001:db8::/64"
+
+
+@pytest.mark.parametrize(
+    ("who", "method", "path", "why"),
+    [
+        (None, "POST", "/-/policy", "Nobody is logged in here, or no longer"),
+        ("viewer", "GET", "/traffic/-/query?sql=select+1", "This takes the role reviewer; yours is viewer."),
+        ("viewer", "POST", "/-/decisions", "This takes the role reviewer; yours is viewer."),
+        ("reviewer", "POST", "/-/policy", "This takes the role admin; yours is reviewer."),
+        ("reviewer", "GET", "/-/users", "This takes the role admin; yours is reviewer."),
+        ("admin", "GET", "/-/permissions", "Nobody may do this from here."),
+    ],
+    ids=lambda value: str(value).partition("?")[0].replace(" ", "-"),
+)
+async def test_who_may_not_is_told_who_may(
+    locked: Site,
+    db: sqlite3.Connection,
+    tokens: dict[str, str],
+    who: str | None,
+    method: str,
+    path: str,
+    why: str,
+) -> None:
+    headers = as_user(tokens[who] if who else None) | {"accept": "text/html"}
+    response = await locked.ask(method, path, headers=headers)
+    assert response.status_code == 403 and why in response.text, response.text
+
+
+async def test_without_log_in_roles_are_explained(site: Site) -> None:
+    for path, role in (("/-/policy", "admin"), ("/-/decisions", "reviewer")):
+        page = await site.ask("POST", path)
+        assert page.status_code == 403 and f"llmitm user add NAME --role {role}" in page.text
+    page = await site.get("/-/audit", headers={"accept": "text/html"})
+    assert page.status_code == 403 and "llmitm audit export" in page.text
