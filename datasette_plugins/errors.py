@@ -14,6 +14,7 @@ from datasette.database import QueryInterrupted
 from datasette.utils.asgi import Base400, DatabaseNotFound, Request, Response
 from datasette.views.base import DatasetteError
 
+from datasette_plugins import dashboard
 from datasette_plugins.guard import STRICT_CSP
 from datasette_plugins.traffic import DATABASE
 
@@ -31,6 +32,9 @@ TITLES = {
 
 NO_SUCH_ADDRESS = "Nothing stands at this address. It may have been typed or copied wrong."
 NOTHING_YET = "The tables are made when the worker first runs, which “llmitm up” starts. They hold every call from then on."
+UNREADABLE = (
+    "The file is there, but is no database that can be opened. What stands above all pages says what to do."
+)
 TOO_LONG = (
     "It was given up after a second, so that others need not wait. Ask for less: the newest, a shorter time, or fewer columns. "
     "The search finds calls by model, client, state, cost and time in any record."
@@ -45,6 +49,8 @@ async def respond(datasette: Datasette, request: Request, exception: BaseExcepti
             and request.path.startswith(f"/{DATABASE}")
             and DATABASE not in datasette.databases
         ):
+            if (dashboard.here(datasette).data_dir / f"{DATABASE}.db").exists():
+                return await page(datasette, request, 404, UNREADABLE, "The record cannot be read")
             return await page(datasette, request, 404, NOTHING_YET, "Nothing is recorded yet")
         if isinstance(
             exception, DatabaseNotFound

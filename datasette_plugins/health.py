@@ -39,7 +39,13 @@ def problems(data_dir: Path) -> list[Problem]:
         lag, _ = journal_lag(data_dir)
     except (sqlite3.Error, OSError) as e:
         lag = 0
-        found.append(Problem("error", f"The record in {data_dir} cannot be read: {e}."))
+        damaged = isinstance(e, sqlite3.DatabaseError) and not isinstance(e, sqlite3.OperationalError)
+        what, command = (
+            (f" One of {data_dir / 'backups'} can take its place:", "llmitm restore FILE")
+            if damaged
+            else ("", None)
+        )
+        found.append(Problem("error", f"The record in {data_dir} cannot be read: {e}.{what}", command))
 
     if panic := panic_of(data_dir):
         what = "All calls are stopped" if panic.mode == "block" else "Rules only tell, none acts"

@@ -5,6 +5,7 @@ import sqlite3
 
 import pytest
 
+from datasette_plugins import dashboard
 from datasette_plugins.overview import page
 from tests.datasette_plugins import records
 from tests.datasette_plugins.conftest import Site
@@ -53,3 +54,12 @@ async def test_an_address_where_nothing_is(site: Site, db: sqlite3.Connection) -
     page = await site.get("/nowhere")
     assert page.status_code == 404
     assert "Nothing stands at this address" in page.text and "Database" not in page.text
+
+
+async def test_a_damaged_record_is_not_called_an_empty_one(site: Site) -> None:
+    assert "Nothing is recorded yet" in (await site.get("/traffic/calls")).text
+    (site.data_dir / "traffic.db").write_bytes(b"no database" * 1000)
+    page = await site.get("/traffic/calls")
+    assert page.status_code == 404 and "The record cannot be read" in page.text
+    dashboard.here(site.datasette).feed.look_at_health()
+    assert "<code>llmitm restore FILE</code>" in (await site.get("/")).text
