@@ -4,8 +4,9 @@
     control-<UTC time>-<why>.db.zst      why: `daily`, `manual`, `replaced`
 
 A copy is of one moment: it is read in one snapshot, page by page, through a connection of its own, so neither writer nor readers
-wait. It gets its name only when it is complete and on disk; a killed run leaves a draft, which the next one removes. Rotation
-keeps the newest of a kind, and never touches those that a person asked for.
+wait. It gets its name only when it is complete and on disk; a killed run leaves a draft, which the next one removes. It goes to
+the disk bit by bit, so that it can be given up within a second or two, and no commit has to wait for all of it. Rotation keeps
+the newest of a kind, and never touches those that a person asked for.
 """
 
 from __future__ import annotations
@@ -25,6 +26,8 @@ from intelligence.store import control, queries
 
 FOLDER = "backups"
 PAGES = 1024  # copied between two looks at `stop`
+BLOCK = 1 << 20  # packed between two
+SYNC_BYTES = 32 << 20  # written between two syncs
 DAY_SECONDS = 86_400
 MIGRATIONS_KEPT = 2
 
@@ -133,31 +136,41 @@ def sync_folder(folder: Path) -> None:
 
 
 def _copy(database: Path, copy: Path, stop: Callable[[], bool]) -> None:
+    fd = private_file(copy)
+    synced = 0
+
     def progress(*_: int) -> None:
+        nonlocal synced
         if stop():
             raise Stopped
+        if (size := os.fstat(fd).st_size) - synced >= SYNC_BYTES:
+            os.fsync(fd)
+            synced = size
 
-    os.close(private_file(copy))
-    with closing(queries.connect(database)) as source, closing(sqlite3.connect(copy)) as target:
-        # Held for the whole copy, or each commit of the worker would begin it anew.
-        source.execute("begin")
-        source.execute("select 1 from sqlite_schema").fetchone()
-        target.execute("pragma synchronous = off")  # synced below, once
-        source.backup(target, pages=PAGES, progress=progress)
-    fd = os.open(copy, os.O_RDONLY | os.O_CLOEXEC)
     try:
+        with closing(queries.connect(database)) as source, closing(sqlite3.connect(copy)) as target:
+            # Held for the whole copy, or each commit of the worker would begin it anew.
+            source.execute("begin")
+            source.execute("select 1 from sqlite_schema").fetchone()
+            target.execute("pragma synchronous = off")  # that is done here
+            source.backup(target, pages=PAGES, progress=progress)
         os.fsync(fd)
     finally:
-        os.close(fd)
+        os.close(fd)  # not while SQLite has it open, whose locks would go
 
 
 def _compress(copy: Path, packed: Path, stop: Callable[[], bool]) -> None:
     compressor = zstandard.ZstdCompressor(level=3, write_checksum=True)
+    synced = 0
     with copy.open("rb") as plain, os.fdopen(private_file(packed), "wb") as out:
         with compressor.stream_writer(out, closefd=False) as writer:
-            while block := plain.read(1 << 20):
+            while block := plain.read(BLOCK):
                 if stop():
                     raise Stopped
                 writer.write(block)
+                if out.tell() - synced >= SYNC_BYTES:
+                    out.flush()
+                    os.fsync(out.fileno())
+                    synced = out.tell()
         out.flush()
         os.fsync(out.fileno())

@@ -2,7 +2,8 @@
 
 One per data folder, by a lock on `data/worker.lock` (taken as well by commands that write `traffic.db` themselves when no
 worker runs). A database that cannot take a commit (full disk, another writer) is waited for: it is logged once, nothing
-is dropped, the journal keeps what is not stored. When told to stop it stores what is there, for a few seconds at most.
+is dropped, the journal keeps what is not stored. When told to stop it stores what is there, for a few seconds at most; a database
+that is just being brought up to date it leaves, for the next start to go on with.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from pathlib import Path
 
 from intelligence.config import Store
 from intelligence.store import auditing
+from intelligence.store.backup import Stopped
 from intelligence.store.control import ControlError
 from intelligence.store.drain import Drain
 from intelligence.store.judging import Judge
@@ -111,6 +113,11 @@ class Worker:
                     if not self._follow(status):
                         return
                     continue
+                except Stopped:
+                    log.info(
+                        "stopped while traffic.db was brought up to date; the next start goes on with that"
+                    )
+                    return
                 except sqlite3.Error as e:
                     # Nothing of the failed step was committed; a new Drain reads it again.
                     self._failed(e)
@@ -126,7 +133,7 @@ class Worker:
         journal = self._data_dir / "journal"
         journal.mkdir(mode=0o700, exist_ok=True)
         with (
-            closing(open_database(self._data_dir / "traffic.db")) as db,
+            closing(open_database(self._data_dir / "traffic.db", self._stop.is_set)) as db,
             closing(Drain(db, journal, self._prices)) as drain,
         ):
             drain.abandon()

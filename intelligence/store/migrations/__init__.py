@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
+from collections.abc import Callable
 from pathlib import Path
 
 from intelligence.store import backup, views
@@ -26,14 +27,18 @@ __all__ = ["SchemaError", "migrations", "open_database", "refuse_newer"]
 
 # Frames of a log that a checkpoint has copied are reused; what a rush made it grow beyond this is cut off again.
 WAL_LIMIT_BYTES = 64 * 1024 * 1024
+# Instructions of SQLite between two looks at `stop`: some milliseconds.
+STOP_INSTRUCTIONS = 100_000
 
 
 class SchemaError(Exception):
     """A database this program must not touch. The message is for the user."""
 
 
-def open_database(path: Path) -> sqlite3.Connection:
-    """The writer's connection, schema up to date, in autocommit. Raises `SchemaError`, `sqlite3.Error`, `OSError`."""
+def open_database(path: Path, stop: Callable[[], bool] = lambda: False) -> sqlite3.Connection:
+    """The writer's connection, schema up to date, in autocommit. `stop`: whether to give up bringing it up to date, which takes
+    minutes for a large one; the next goes on after the last step that was done. Raises `SchemaError`, `backup.Stopped`,
+    `sqlite3.Error`, `OSError`."""
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     # -wal and -shm take over its mode. An existing file is not touched: closing it would drop this process' locks.
     if not path.exists():
@@ -49,7 +54,7 @@ def open_database(path: Path) -> sqlite3.Connection:
         db.execute("pragma foreign_keys = on")
         db.execute(f"pragma journal_size_limit = {WAL_LIMIT_BYTES}")
         db.execute("pragma temp_store = memory")
-        _migrate(db, path)
+        _migrate(db, path, stop)
         views.refresh(db)
     except BaseException:
         db.close()
@@ -57,17 +62,27 @@ def open_database(path: Path) -> sqlite3.Connection:
     return db
 
 
-def _migrate(db: sqlite3.Connection, path: Path) -> None:
+def _migrate(db: sqlite3.Connection, path: Path, stop: Callable[[], bool]) -> None:
     """A database that holds something is copied before it is changed."""
     wrapped = sqlite_utils.Database(db)
     pending = migrations.pending(wrapped)
     if pending and migrations.applied(wrapped) and db.execute("select 1 from requests").fetchone():
         try:
-            backup.make(path, "migration")
+            backup.make(path, "migration", stop=stop)
         except backup.BackupError as e:
             raise SchemaError(f"{path} must be backed up before it is brought up to date: {e}") from None
         backup.rotate(path.parent, "migration", backup.MIGRATIONS_KEPT)
-    migrations.apply(wrapped)
+    if not pending:
+        return
+    db.set_progress_handler(stop, STOP_INSTRUCTIONS)
+    try:
+        migrations.apply(wrapped)
+    except sqlite3.OperationalError as e:
+        if stop():
+            raise backup.Stopped from e
+        raise
+    finally:
+        db.set_progress_handler(None, 0)
 
 
 def refuse_newer(db: sqlite3.Connection, path: Path) -> None:

@@ -7,7 +7,7 @@ from contextlib import closing
 import pytest
 import zstandard
 
-from intelligence.store import backup, control
+from intelligence.store import backup, control, migrations
 from intelligence.store.migrations import SchemaError, open_database
 from tests.intelligence.store.test_keeping import drained, record
 from tests.intelligence.store.test_killed import older
@@ -108,6 +108,47 @@ def test_without_room_for_it_nothing_is_migrated(database, tmp_path, monkeypatch
     monkeypatch.setattr(shutil, "disk_usage", lambda _: type("Disk", (), {"free": 1000}))
     with pytest.raises(SchemaError, match="must be backed up"):
         open_database(database)
+
+
+def test_it_goes_to_the_disk_bit_by_bit(database, monkeypatch):
+    with closing(sqlite3.connect(database)) as db:
+        db.execute("create table more (data blob)")
+        db.executemany("insert into more values (?)", [(os.urandom(1 << 20),) for _ in range(12)])
+        db.commit()
+    monkeypatch.setattr(backup, "SYNC_BYTES", 1 << 20)
+    sizes, sync = [], os.fsync
+    monkeypatch.setattr(os, "fsync", lambda fd: (sizes.append(os.fstat(fd).st_size), sync(fd)))
+    backup.make(database)
+    copied = len(sizes) - sizes[::-1].index(max(sizes))
+    for grown in (sizes[:copied], sizes[copied:-1]):  # the last is the folder
+        steps = [b - a for a, b in zip([0, *grown], grown, strict=False)]
+        assert len(steps) > 2 and max(steps) < 6 << 20
+
+
+@pytest.mark.parametrize("looks", range(4))
+def test_it_is_given_up_at_any_look(database, monkeypatch, looks):
+    monkeypatch.setattr(backup, "PAGES", 40)
+    monkeypatch.setattr(backup, "BLOCK", 200_000)
+    left = iter(range(looks))
+    with pytest.raises(backup.Stopped):
+        backup.make(database, stop=lambda: next(left, None) is None)
+    assert list((database.parent / backup.FOLDER).iterdir()) == []
+
+
+@pytest.mark.parametrize("when", ["the copy is made", "the steps are run"])
+def test_a_migration_is_given_up_and_gone_on_with(database, tmp_path, monkeypatch, when):
+    older(tmp_path)
+    monkeypatch.setattr(migrations, "STOP_INSTRUCTIONS", 1)
+    copied = when == "the steps are run"
+    with pytest.raises(backup.Stopped):
+        open_database(database, lambda: not copied or bool(backup.stored(tmp_path, "migration")))
+    assert len(backup.stored(tmp_path, "migration")) == copied
+    with closing(sqlite3.connect(database)) as db:
+        applied = {name for (name,) in db.execute("select name from _sqlite_migrations")}
+    assert "m030_keeping" not in applied
+    with closing(open_database(database)) as db:
+        assert len(calls(db)) == 2
+        db.execute("insert into forgotten (call, run) values ('x', 'y')")
 
 
 def test_control_is_backed_up_beside_and_rotated_with_it(database, tmp_path):

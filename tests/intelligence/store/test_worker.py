@@ -150,6 +150,23 @@ def test_the_process_stops_in_order(tmp_path, number):
     journal.close()
 
 
+def test_a_worker_that_brings_a_database_up_to_date_stops_when_it_is_told_to(tmp_path, caplog):
+    journal = JournalWriter(tmp_path / "journal")
+    call(journal, stream("x"))
+    Worker(tmp_path, threading.Event(), drain=True).run()
+    with closing(sqlite3.connect(tmp_path / "traffic.db", isolation_level=None)) as db:
+        db.execute("drop table forgotten")
+        db.execute("delete from _sqlite_migrations where name = 'm030_keeping'")
+    stop = threading.Event()
+    stop.set()
+    second = call(journal, stream("y"))
+    with caplog.at_level(logging.INFO):
+        Worker(tmp_path, stop).run()
+    assert "the next start goes on with that" in caplog.text
+    assert second not in stored(tmp_path) and len(segment_files(tmp_path)) == 1
+    journal.close()
+
+
 def test_a_newer_database_is_refused_with_a_clear_word(tmp_path):
     with closing(open_database(tmp_path / "traffic.db")) as db:
         db.execute(
@@ -168,9 +185,9 @@ def test_a_full_disk_is_waited_for(tmp_path, monkeypatch, caplog):
     room = threading.Event()
     tries = []
 
-    def open_small(path):
+    def open_small(path, stop):
         tries.append(path)
-        db = open_database(path)
+        db = open_database(path, stop)
         if not room.is_set():
             pages = db.execute("pragma page_count").fetchone()[0]
             db.execute(f"pragma max_page_count = {pages + 3}")  # SQLITE_FULL beyond, as on a full disk
@@ -194,7 +211,7 @@ def test_a_drain_gives_up_on_a_full_disk_and_keeps_the_journal(tmp_path, monkeyp
     monkeypatch.setattr(worker_module, "RETRY_SECONDS", 0.02)
     monkeypatch.setattr(worker_module, "GIVE_UP_SECONDS", 0.1)
 
-    def refuse(path):
+    def refuse(path, stop):
         raise sqlite3.OperationalError("database or disk is full")
 
     monkeypatch.setattr(worker_module, "open_database", refuse)
