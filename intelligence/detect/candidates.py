@@ -23,9 +23,10 @@ type Candidates = Callable[[bytes], list[tuple[int, int]]]
 """Of a text: (end, number of the pattern), in order. A place may come more than once."""
 
 
-def candidates(groups: Sequence[Sequence[str]]) -> Candidates:
-    """Patterns are numbered through all groups."""
-    return by_hyperscan([one for group in groups for one in group]) or by_re2(groups)
+def candidates(groups: Sequence[Sequence[str]]) -> tuple[Candidates, bool]:
+    """Patterns are numbered through all groups. True if all are found, also those that overlap."""
+    by_all = by_hyperscan([one for group in groups for one in group])
+    return (by_all, True) if by_all else (by_re2(groups), False)
 
 
 def by_hyperscan(patterns: Sequence[str]) -> Candidates | None:

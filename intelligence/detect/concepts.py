@@ -120,9 +120,12 @@ def lexicon() -> features.Lexicon:
     return made
 
 
-def grams(words: features.Words) -> tuple[Any, Any]:
-    """(number of the word it ends with, its place among `SIZE`) of each feature: concepts, pairs, threes."""
+def grams(words: features.Words, numbers: Any = None) -> tuple[Any, Any]:
+    """(number of the word it ends with, its place among `SIZE`) of each feature: concepts, pairs, threes. `numbers` of the words,
+    ascending, where they are not just counted."""
     known, found = lexicon().look_up(words)
+    if numbers is not None:
+        known = numbers[known]
     found = found.astype(np.uint32)
     near = np.flatnonzero(known[1:] - known[:-1] <= _NEXT)
     far = np.flatnonzero(known[2:] - known[:-2] <= _AFTER)

@@ -36,6 +36,8 @@ _LONGEST = 1 << 16
 _SHARE = {"code": 0.06, "personal": 0.05, "financial": 0.06, "medical": 0.06, "legal": 0.06}
 _DIFFERENT = 4
 _PUNCTUATION = b"{}();=<>[]_"
+_MARKS = np.array([byte in _PUNCTUATION for byte in range(256)])
+_ROUNDING = 1e-9
 
 
 @cache
@@ -61,14 +63,36 @@ def content(text: Text) -> list[Detection]:
     bits, places = bits[known], places[known]
     found = []
     for number, matter in enumerate(LEXICON):
-        mine = (bits >> number & 1).astype(bool)
-        share = float(mine.sum()) / count
+        mine = bits & (1 << number) != 0
+        words_of_it = int(np.count_nonzero(mine))
+        if words_of_it < _DIFFERENT:
+            continue
+        share = words_of_it / count
         if matter == "code":
-            marks = np.bincount(np.frombuffer(data, np.uint8), minlength=256)[list(_PUNCTUATION)]
-            share += float(marks.sum()) / len(data)
+            share += (len(data) - len(data.translate(None, _PUNCTUATION))) / len(data)
         if share >= _SHARE[matter] and len(np.unique(places[mine])) >= _DIFFERENT:
             score = min(0.85, 0.5 + share)
             found.append(
                 Detection("content", matter, round(score, 3), 0, len(text.text), f"content.{matter}")
             )
     return found
+
+
+def may_be_about(joined: bytes, begins: Any, words: features.Words, counts: Any) -> list[int]:
+    """Of texts laid end to end, of less than 64 KB each, those that may be about something. `begins` are where they do (bytes),
+    `counts` their words."""
+    of = np.repeat(np.arange(len(begins)), counts)
+    bits = _table()[words.place]
+    known = np.flatnonzero(bits)
+    bits, of = bits[known], of[known]
+    ends = np.append(begins[1:], len(joined) + 1)
+    marks = np.concatenate(([0], np.cumsum(_MARKS[np.frombuffer(joined, np.uint8)]), [0]))
+    marks[-1] = marks[-2]
+    maybe = np.zeros(len(begins), np.bool_)
+    for number, matter in enumerate(LEXICON):
+        mine = np.bincount(of[bits & (1 << number) != 0], minlength=len(begins))
+        share = mine / np.maximum(counts, 1)
+        if matter == "code":
+            share += (marks[ends] - marks[begins]) / np.maximum(ends - begins - 1, 1)
+        maybe |= (mine >= _DIFFERENT) & (share >= _SHARE[matter] - _ROUNDING)
+    return [int(text) for text in np.flatnonzero(maybe & (counts >= _FEWEST_WORDS))]

@@ -18,13 +18,16 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from intelligence.detect import detection, features
 from intelligence.detect.candidates import candidates
 from intelligence.detect.patterns import beginning, compiled
+
+if TYPE_CHECKING:
+    from intelligence.detect.together import Look
 
 __all__ = ["BETWEEN_LOOKS", "Group", "Hit", "Rule", "Sieve", "Text", "compiled", "spans"]
 
@@ -52,6 +55,8 @@ class Text:
         self.data = text.encode("utf-8", "replace")
         # What groups of rules have found in it.
         self.sifted: dict[Group, list[Hit]] = {}
+        # What was seen of it together with others.
+        self.look: Look | None = None
 
     @cached_property
     def lower(self) -> bytes:
@@ -60,6 +65,8 @@ class Text:
     @cached_property
     def pieces(self) -> list[tuple[int, bytes, features.Words]]:
         """The text in overlapping pieces with their words, and where each begins (bytes)."""
+        if self.look is not None:
+            return [(0, self.data, self.look.words)]
         step = features.PIECE - _PIECES_SHARE
         begins = range(0, max(len(self.data) - _PIECES_SHARE, 1), step)
         cut = ((begin, self.data[begin : begin + features.PIECE]) for begin in begins)
@@ -146,19 +153,21 @@ class Sieve:
         self.groups = tuple(groups)
         rules = [(group, rule) for group in groups for rule in group.rules]
         self._looked = [_Looked.of(index, group, rule) for index, (group, rule) in enumerate(rules)]
-        self._candidates = candidates(
+        self.candidates, self.overlapping = candidates(
             [[one.begin for one in self._looked if one.group is group] for group in groups]
         )
 
     def sift(self, text: Text, deadline: float | None = None) -> None:
         """Fill `text.sifted` for each of the groups. Raises `DeadlineExceeded`."""
-        data = text.data
+        data, look = text.data, text.look
+        known = look.candidates if look is not None and look.sieve is self else None
         hits: dict[Group, list[Hit]] = {group: [] for group in self.groups}
         done = dict.fromkeys(self.groups, 0)
         tried = [0] * len(self._looked)
         for base in range(0, max(len(data), 1), WINDOW):
             detection.check(deadline)
-            for number, (to, index) in enumerate(self._candidates(data[base : base + WINDOW + OVERLAP]), 1):
+            seen = self.candidates(data[base : base + WINDOW + OVERLAP]) if known is None else known
+            for number, (to, index) in enumerate(seen, 1):
                 if not number % BETWEEN_LOOKS:
                     detection.check(deadline)
                 one = self._looked[index]

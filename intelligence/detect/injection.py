@@ -59,6 +59,7 @@ class _Found:
 
 def injection(text: Text, deadline: float | None = None) -> list[Detection]:
     """What `text` tries to make a model do, in order. Raises `DeadlineExceeded`."""
+    look = text.look
     found: list[_Found] = []
     suspected: list[tuple[int, int, float]] = []
     data = text.data
@@ -66,9 +67,10 @@ def injection(text: Text, deadline: float | None = None) -> list[Detection]:
         check(deadline)
         if not len(words.starts):
             continue
-        found += _sentences(base, piece, words)
-        for start, end, above in injection_model.windows(words, len(data)):
-            suspected.append((base + start, base + end, above))
+        found += _sentences(base, piece, _triggers(words) if look is None else look.triggers)
+        if look is None or look.model:
+            for start, end, above in injection_model.windows(words, len(data)):
+                suspected.append((base + start, base + end, above))
     for hit in marks().hits(text, deadline):
         found.append(_Found(hit.start, hit.end, hit.rule.type, hit.rule.id, hit.rule.score))
     return _graded(text, found, suspected) if found or suspected else []
@@ -115,33 +117,49 @@ def _lexicon() -> features.Lexicon:
     return made
 
 
-def triggers(words: features.Words) -> Iterator[tuple[int, int, int]]:
-    """(family, start, end): a stretch of bytes in which a family's patterns are to be tried, because one of its first
-    words is followed by one of its second."""
+type Trigger = tuple[int, int, int]
+"""(family, start, end): a stretch of bytes in which a family's patterns are to be tried, because one of its first words is
+followed by one of its second."""
+
+
+def triggers(words: features.Words, numbers: Any, of: Any) -> Iterator[tuple[int, Trigger]]:
+    """With the number of the text, for texts laid end to end: `numbers` of the words, and `of` which text each is."""
     known, bits = _lexicon().look_up(words)
     completes = ((bits >> _COMPLETES) & _SIXTEEN).astype(np.uint16)
     called = ((bits >> _ALONE) & _SIXTEEN).astype(np.uint16)
     begins = (bits & _SIXTEEN).astype(np.uint16)
     # Only words of the lists are left; how far apart two stand is told by their numbers.
+    told = numbers[known]
     for ahead in range(1, min(NEAR, len(known) - 1) + 1):
         both = begins[:-ahead] & completes[ahead:]
-        both[known[ahead:] - known[:-ahead] > NEAR] = 0
+        both[told[ahead:] - told[:-ahead] > NEAR] = 0
         called[:-ahead] |= both
     calling = np.flatnonzero(called)
     first = known[calling]
-    columns = (called[calling].tolist(), words.starts[first].tolist(), words.ends[first].tolist())
-    for families_called, start, end in zip(*columns, strict=True):
+    columns = (
+        of[first].tolist(),
+        called[calling].tolist(),
+        words.starts[first].tolist(),
+        words.ends[first].tolist(),
+    )
+    for text, families_called, start, end in zip(*columns, strict=True):
         while families_called:
             lowest = families_called & -families_called
-            yield lowest.bit_length() - 1, max(0, start - _BEFORE), end + _BEHIND
+            yield text, (lowest.bit_length() - 1, max(0, start - _BEFORE), end + _BEHIND)
             families_called ^= lowest
 
 
-def _sentences(base: int, piece: bytes, words: features.Words) -> Iterator[_Found]:
+def _triggers(words: features.Words) -> list[Trigger]:
+    """Of one text."""
+    count = len(words.starts)
+    return [trigger for _, trigger in triggers(words, np.arange(count), np.zeros(count, np.intp))]
+
+
+def _sentences(base: int, piece: bytes, called: Iterable[Trigger]) -> Iterator[_Found]:
     """Matches of the families' patterns. The piece begins at `base`."""
     tried = [0] * len(FAMILIES)
     patterns = families()
-    for family, start, end in triggers(words):
+    for family, start, end in called:
         # Stretches of one family overlap; what was tried once is not tried again.
         if end <= tried[family]:
             continue

@@ -40,9 +40,9 @@ def load(path: Path = ARTIFACT) -> Model:
         return Model(weights, float(stored["bias"]), float(stored["threshold"]))
 
 
-def allowance(length: int) -> float:
-    """By how much the threshold grows for a text of `length` bytes."""
-    return float(_PER_LENGTH * np.log1p(length / _LENGTH_BYTES))
+def allowances(lengths: Any) -> Any:
+    """By how much the threshold grows for texts of so many bytes."""
+    return _PER_LENGTH * np.log1p(np.asarray(lengths) / _LENGTH_BYTES)
 
 
 def windows(words: features.Words, length: int) -> Iterator[tuple[int, int, float]]:
@@ -51,7 +51,7 @@ def windows(words: features.Words, length: int) -> Iterator[tuple[int, int, floa
     model = load()
     count = len(words.starts)
     stretch: tuple[int, int, float] | None = None
-    for window, raw in over(words, model, model.threshold + allowance(length)):
+    for window, raw in over(words, model, model.threshold + float(allowances(length))):
         first, last = window * BLOCK, min((window + 2) * BLOCK, count)
         if stretch is not None and first < stretch[1]:
             stretch = (stretch[0], last, max(stretch[2], raw))
@@ -66,12 +66,8 @@ def windows(words: features.Words, length: int) -> Iterator[tuple[int, int, floa
 def over(words: features.Words, model: Model, threshold: float) -> Iterator[tuple[int, float]]:
     """(number of the window, by how much its score passes `threshold`)."""
     ends, places = concepts.grams(words)
-    weights = model.weights[places]
     blocks = ends // BLOCK
-    # What speaks for an attack, counted as often as it stands, is never less than the score: most windows end here.
-    hopes = np.bincount(blocks, np.maximum(weights, 0), count_of(words) + 1)
-    hopes = hopes[:-1] + hopes[1:] + model.bias
-    hopeful = np.flatnonzero(hopes > threshold)
+    hopeful = np.flatnonzero(_hopes(blocks, places, model, count_of(words)) > threshold)
     if not len(hopeful):
         return
     order = np.argsort(blocks, kind="stable")
@@ -81,6 +77,18 @@ def over(words: features.Words, model: Model, threshold: float) -> Iterator[tupl
         raw = float(model.weights[np.unique(places[first:last])].sum()) + model.bias
         if raw > threshold:
             yield int(window), raw - threshold
+
+
+def hopes(words: features.Words, model: Model, numbers: Any, windows: int) -> Any:
+    """The most that the score of each window may be. `numbers` are those that count for the words."""
+    ends, places = concepts.grams(words, numbers)
+    return _hopes(ends // BLOCK, places, model, windows)
+
+
+def _hopes(blocks: Any, places: Any, model: Model, windows: int) -> Any:
+    """What speaks for an attack, counted as often as it stands, is never less than the score: most windows end here."""
+    sums = np.bincount(blocks, np.maximum(model.weights[places], 0), windows + 1)
+    return sums[:-1] + sums[1:] + model.bias
 
 
 def count_of(words: features.Words) -> int:

@@ -33,6 +33,7 @@ from intelligence.detect.pii import group as pii_group
 from intelligence.detect.pii import numbers, pii
 from intelligence.detect.secrets import groups as secret_groups
 from intelligence.detect.secrets import secrets
+from intelligence.detect.together import SHORT_BYTES, Look, look
 
 __all__ = ["ALL", "DeadlineExceeded", "Detection", "Scanner", "Settings", "detector"]
 
@@ -60,6 +61,10 @@ class Settings:
     remembered_parts: int = 4096
 
 
+# Places, the names of tools in them, and what stands in each place.
+type _Read = tuple[list[Any], dict[str, str], list[list[Detection]]]
+
+
 class Scanner:
     def __init__(self, settings: Settings | None = None) -> None:
         self.settings = settings or Settings()
@@ -76,8 +81,7 @@ class Scanner:
     ) -> list[Detection]:
         """Detections in `text`, in order. `deadline` is a value of `time.thread_time`. Raises `DeadlineExceeded`."""
         wanted = kinds & FOR.get(source, ALL)
-        found = _scan(text, source, wanted, self.settings.canaries, deadline)
-        return sorted(found, key=lambda d: (d.start, d.end, d.kind))
+        return _scan(text, source, wanted, self.settings.canaries, deadline)
 
     def request(
         self, places: Sequence[Any], kinds: frozenset[str] = ALL, *, deadline: float | None = None
@@ -85,7 +89,11 @@ class Scanner:
         """What stands in the parts of a conversation, old and new, and what only their order shows. Raises
         `DeadlineExceeded`."""
         order = Order(kinds)
-        return self._read(places, order.named(places), order, kinds, deadline)
+        found: list[tuple[Any, Detection]] = []
+        parts = self._parts(places, kinds, deadline)
+        for place, here, named in zip(places, parts, order.named(places), strict=True):
+            found += [(place, d) for d in (*here, *order.part(place, here, named))]
+        return found
 
     def pieces(
         self, pieces: Sequence[Any], kinds: frozenset[str] = ALL, *, deadline: float | None = None
@@ -94,7 +102,9 @@ class Scanner:
         remembered by its bytes. Raises `DeadlineExceeded`, `wire.pieces.Unsplit`."""
         order, names = Order(kinds), dict[str, str]()
         found: list[tuple[Any, Detection]] = []
-        for piece, digest in zip(pieces, self._piece_digests(pieces), strict=True):
+        digests = self._piece_digests(pieces)
+        unknown = self._unknown(pieces, digests, kinds, deadline)
+        for number, (piece, digest) in enumerate(zip(pieces, digests, strict=True)):
             before = self._pieces.get(digest)
             if before and kinds <= before.kinds and order.passes(before):
                 self._pieces.move_to_end(digest)
@@ -102,40 +112,76 @@ class Scanner:
                 if before.names:
                     names |= before.names
                 continue
-            check(deadline)
-            places, own = piece.places(names)
+            read = unknown.get(number)
+            if read is None:
+                places, own = piece.places(names)
+                read = places, own, self._parts(places, kinds, deadline)
+            places, own, parts = read
             names |= own
-            named = order.named(places)
-            here = self._read(places, named, order, kinds, deadline)
-            found += here
-            if not here and (clean := known(kinds, places, named, own)).small:
+            named, count = order.named(places), len(found)
+            for place, here, targets in zip(places, parts, named, strict=True):
+                found += [(place, d) for d in (*here, *order.part(place, here, targets))]
+            if count == len(found) and (clean := known(kinds, places, named, own)).small:
                 self._keep(self._pieces, digest, clean.and_(before))
         return found
 
-    def _read(
-        self,
-        places: Sequence[Any],
-        named: Sequence[frozenset[int]],
-        order: Order,
-        kinds: frozenset[str],
-        deadline: float | None,
-    ) -> list[tuple[Any, Detection]]:
-        found: list[tuple[Any, Detection]] = []
-        for place, targets in zip(places, named, strict=True):
-            here = self._part(place, kinds, deadline)
-            found += [(place, d) for d in (*here, *order.part(place, here, targets))]
+    def _unknown(
+        self, pieces: Sequence[Any], digests: Sequence[bytes], kinds: frozenset[str], deadline: float | None
+    ) -> dict[int, _Read]:
+        """Pieces that have to be read, by number. Their parts are scanned together."""
+        names, read = dict[str, str](), dict[int, tuple[list[Any], dict[str, str]]]()
+        for number, (piece, digest) in enumerate(zip(pieces, digests, strict=True)):
+            before = self._pieces.get(digest)
+            if before and kinds <= before.kinds:
+                names |= before.names
+            else:
+                check(deadline)
+                read[number] = piece.places(names)
+                names |= read[number][1]
+        parts = iter(self._parts([place for places, _ in read.values() for place in places], kinds, deadline))
+        return {
+            number: (places, own, [next(parts) for _ in places]) for number, (places, own) in read.items()
+        }
+
+    def _parts(
+        self, places: Sequence[Any], kinds: frozenset[str], deadline: float | None
+    ) -> list[list[Detection]]:
+        """What stands in each."""
+        datas = [place.text.encode("utf-8", "replace") for place in places]
+        digests = [self._digest(data, place.source) for data, place in zip(datas, places, strict=True)]
+        looks = self._looks(places, datas, digests, kinds)
+        found = [
+            self._part(place, digest, kinds, deadline, looks.get(digest))
+            for place, digest in zip(places, digests, strict=True)
+        ]
         check(deadline)
         return found
 
-    def _part(self, place: Any, kinds: frozenset[str], deadline: float | None) -> list[Detection]:
-        text, source = place.text, place.source
-        digest = self._digest(text.encode("utf-8", "replace"), source)
+    def _looks(
+        self, places: Sequence[Any], datas: Sequence[bytes], digests: Sequence[bytes], kinds: frozenset[str]
+    ) -> dict[bytes, Look]:
+        """At those that nobody has seen, where it is several."""
+        fresh: dict[str, dict[bytes, bytes]] = {}
+        for place, data, digest in zip(places, datas, digests, strict=True):
+            if len(data) <= SHORT_BYTES and digest not in self._seen:
+                fresh.setdefault(place.source, {})[digest] = data
+        found: dict[bytes, Look] = {}
+        for source, some in fresh.items():
+            if len(some) > 1 and (sieve := _sieve(kinds & FOR.get(source, ALL))):
+                found |= zip(some, look(list(some.values()), sieve), strict=True)
+        return found
+
+    def _part(
+        self, place: Any, digest: bytes, kinds: frozenset[str], deadline: float | None, looked: Look | None
+    ) -> list[Detection]:
         seen = self._seen.get(digest, {})
-        if missing := (kinds & FOR.get(source, ALL)) - seen.keys():
-            fresh: dict[str, list[Detection]] = {kind: [] for kind in missing}
-            for detection in self.scan(text, source=source, kinds=missing, deadline=deadline):
-                fresh[detection.kind].append(detection)
-            seen = seen | {kind: tuple(found) for kind, found in fresh.items()}
+        if missing := (kinds & FOR.get(place.source, ALL)) - seen.keys():
+            fresh: dict[str, list[Detection]] = {}
+            for detection in _scan(
+                place.text, place.source, missing, self.settings.canaries, deadline, looked
+            ):
+                fresh.setdefault(detection.kind, []).append(detection)
+            seen = seen | {kind: tuple(fresh.get(kind, ())) for kind in missing}
         self._keep(self._seen, digest, seen)
         return [d for kind in sorted(kinds & seen.keys()) for d in seen[kind]]
 
@@ -165,10 +211,22 @@ class Scanner:
 
 
 def _scan(
-    text: str, source: str | None, kinds: frozenset[str], tokens: Sequence[str], deadline: float | None
+    text: str,
+    source: str | None,
+    kinds: frozenset[str],
+    tokens: Sequence[str],
+    deadline: float | None,
+    seen: Look | None = None,
 ) -> list[Detection]:
+    """Detections in order. `seen`: what was seen of the text together with others."""
+    sieve = _sieve(kinds)
+    if seen is not None and seen.sieve is not sieve:
+        seen = None
+    if seen is not None and not seen.worth_it and not tokens:
+        return []
     one = Text(text)
-    if (sieve := _sieve(kinds)) is not None:
+    one.look = seen
+    if sieve is not None:
         sieve.sift(one, deadline)
     found: list[Detection] = []
     # What leaves by a text depends on what private things stand in it.
@@ -187,9 +245,9 @@ def _scan(
         found += commands(one, deadline)
     if "canary" in kinds and tokens:
         found += canaries(one, tokens)
-    if "content" in kinds:
+    if "content" in kinds and (one.look is None or one.look.content):
         found += content(one)
-    return [d for d in found if d.kind in kinds]
+    return sorted((d for d in found if d.kind in kinds), key=lambda d: (d.start, d.end, d.kind))
 
 
 def _sieve(kinds: frozenset[str]) -> Sieve | None:

@@ -26,7 +26,7 @@ from typing import Any
 import numpy as np
 
 from intelligence.detect import concepts, features, injection_model
-from intelligence.detect.injection_model import BLOCK, allowance
+from intelligence.detect.injection_model import BLOCK, allowances
 
 # A text longer than this is trained on by its beginning.
 _MAX_BYTES = 40_000
@@ -76,7 +76,7 @@ class Corpus:
         text: list[int] = []
         for number, record in enumerate(records):
             data = record["text"].encode("utf-8", "replace")
-            self.allowance[number] = allowance(len(data))
+            self.allowance[number] = allowances(len(data))
             for held in _windows(data[:_MAX_BYTES]):
                 places.append(held)
                 ends.append(ends[-1] + len(held))
