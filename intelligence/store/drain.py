@@ -48,8 +48,9 @@ from intelligence.store.tail import RunOver, Tail
 
 log = logging.getLogger(__name__)
 
-# One step holds about this much in memory: frames read, and rows made of them.
-STEP_BYTES = 16 * 1024 * 1024
+# One step holds about this much in memory: frames read, and rows made of them. Half a second's work; an order to stop is heard
+# between two, and larger ones are no faster.
+STEP_BYTES = 4 * 1024 * 1024
 STEP_FRAMES = 20_000
 # What a step with nothing to store moves of what an older version stored: some hundredths of a second's work.
 BACKLOG_REQUESTS = 50

@@ -39,7 +39,7 @@ QUIET_STEP_SECONDS = 0.05
 RETRY_SECONDS = 1.0
 STATUS_SECONDS = 1.0
 # From so many frames in a step on, rows go before everything else.
-RUSH_FRAMES = 500
+RUSH_FRAMES = 150
 RUSH_READS = 10
 # Of reading between two steps while frames come: those who watch wait for the next step.
 READ_SECONDS = 0.005

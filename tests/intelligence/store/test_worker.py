@@ -150,6 +150,20 @@ def test_the_process_stops_in_order(tmp_path, number):
     journal.close()
 
 
+def test_told_to_stop_in_a_rush_it_leaves_the_rest_to_the_journal(tmp_path, monkeypatch):
+    monkeypatch.setattr(worker_module, "STOP_SECONDS", 0)
+    journal = JournalWriter(tmp_path / "journal")
+    for _ in range(12):
+        call(journal, stream("x"), body=os.urandom(1 << 20))
+    stop = threading.Event()
+    stop.set()
+    Worker(tmp_path, stop).run()
+    assert 0 < len(stored(tmp_path)) < 8
+    journal.close()
+    Worker(tmp_path, threading.Event(), drain=True).run()
+    assert len(stored(tmp_path)) == 12
+
+
 def test_a_worker_that_brings_a_database_up_to_date_stops_when_it_is_told_to(tmp_path, caplog):
     journal = JournalWriter(tmp_path / "journal")
     call(journal, stream("x"))
