@@ -85,7 +85,7 @@ def _look(datas: Sequence[bytes], sieve: Sieve) -> list[Look]:
     numbers, blocks = _apart(of, borders)
     for text, trigger in injection.triggers(words, numbers, of):
         one, (family, start, end) = looks[text], trigger
-        one.triggers.append((family, max(0, start - one.begin), min(end - one.begin, len(one.data))))
+        one.triggers.append((family, max(0, start - one.begin), end - one.begin))
     for text in _hopeful(words, numbers, blocks, lengths):
         looks[text].model = True
     for text in content.may_be_about(joined, begins, words, np.diff(borders)):

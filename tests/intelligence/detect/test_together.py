@@ -62,6 +62,21 @@ def test_each_of_many_kinds(source: str) -> None:
         assert together(texts, source, kinds) == alone(texts, source, kinds)
 
 
+def test_what_ends_where_a_text_ends() -> None:
+    whole = [
+        KEY,
+        "mail bob@acme.io",
+        "run rm -rf /",
+        "kill -9 -1",
+        "card 4111 1111 1111 1111",
+        "shutdown now",
+        "+1 202 555 0123",
+    ]
+    texts = [text[:end] for text in [*whole, *BITS] for end in range(len(text) + 1)]
+    for source in ("tool_call", "tool_result"):
+        assert together(texts, source, ALL) == alone(texts, source, ALL)
+
+
 def test_most_texts_are_not_worth_a_closer_look() -> None:
     sieve = scanner._sieve(FOR["user"])
     assert sieve is not None
