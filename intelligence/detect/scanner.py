@@ -3,9 +3,6 @@
 Agents send their whole history with every call. What was found in a part is kept by a keyed digest of its text, so a
 part is scanned once while the cache remembers it. A message in which nothing was found is not even read again: it is known by a
 digest of its bytes. So a long conversation costs its newest part. The key is made anew in each process; no text is kept.
-
-Which kinds make sense depends on where a text comes from (`FOR`): a system prompt is trusted, a tool's result is what
-an attacker writes, commands count where a tool is asked to run them.
 """
 
 from __future__ import annotations
@@ -18,38 +15,12 @@ from functools import cache
 from hashlib import blake2b
 from typing import Any
 
-from intelligence.detect.assigned import group as assigned
-from intelligence.detect.canary import canaries
-from intelligence.detect.commands import commands
-from intelligence.detect.commands import group as command_group
-from intelligence.detect.content import content
 from intelligence.detect.conversation import Known, Order, known
-from intelligence.detect.detection import KINDS, DeadlineExceeded, Detection, check
-from intelligence.detect.engine import Sieve, Text
-from intelligence.detect.exfiltration import exfiltration
-from intelligence.detect.exfiltration import group as exfiltration_group
-from intelligence.detect.injection import injection, marks
-from intelligence.detect.pii import group as pii_group
-from intelligence.detect.pii import numbers, pii
-from intelligence.detect.secrets import groups as secret_groups
-from intelligence.detect.secrets import secrets
+from intelligence.detect.detection import DeadlineExceeded, Detection, check
+from intelligence.detect.one_text import ALL, FOR, scan, sieve_of
 from intelligence.detect.together import SHORT_BYTES, Look, look
 
 __all__ = ["ALL", "DeadlineExceeded", "Detection", "Scanner", "Settings", "detector"]
-
-ALL: frozenset[str] = frozenset(KINDS)
-
-_TRUSTED = frozenset({"secret", "pii", "canary"})
-FOR: dict[str | None, frozenset[str]] = {
-    "system": _TRUSTED,
-    "thinking": _TRUSTED,
-    "tool_definition": _TRUSTED | {"injection"},
-    "user": _TRUSTED | {"injection", "content"},
-    "tool_result": _TRUSTED | {"injection", "content", "exfiltration"},
-    "tool_call": _TRUSTED | {"command", "exfiltration", "content"},
-    "assistant": _TRUSTED | {"exfiltration", "content"},
-    None: ALL,
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +52,7 @@ class Scanner:
     ) -> list[Detection]:
         """Detections in `text`, in order. `deadline` is a value of `time.thread_time`. Raises `DeadlineExceeded`."""
         wanted = kinds & FOR.get(source, ALL)
-        return _scan(text, source, wanted, self.settings.canaries, deadline)
+        return scan(text, source, wanted, self.settings.canaries, deadline)
 
     def request(
         self, places: Sequence[Any], kinds: frozenset[str] = ALL, *, deadline: float | None = None
@@ -149,7 +120,7 @@ class Scanner:
         """What stands in each."""
         datas = [place.text.encode("utf-8", "replace") for place in places]
         digests = [self._digest(data, place.source) for data, place in zip(datas, places, strict=True)]
-        looks = self._looks(places, datas, digests, kinds)
+        looks = self._looks(places, datas, digests, kinds, deadline)
         found = [
             self._part(place, digest, kinds, deadline, looks.get(digest))
             for place, digest in zip(places, digests, strict=True)
@@ -158,7 +129,12 @@ class Scanner:
         return found
 
     def _looks(
-        self, places: Sequence[Any], datas: Sequence[bytes], digests: Sequence[bytes], kinds: frozenset[str]
+        self,
+        places: Sequence[Any],
+        datas: Sequence[bytes],
+        digests: Sequence[bytes],
+        kinds: frozenset[str],
+        deadline: float | None,
     ) -> dict[bytes, Look]:
         """At those that nobody has seen, where it is several."""
         fresh: dict[str, dict[bytes, bytes]] = {}
@@ -167,8 +143,8 @@ class Scanner:
                 fresh.setdefault(place.source, {})[digest] = data
         found: dict[bytes, Look] = {}
         for source, some in fresh.items():
-            if len(some) > 1 and (sieve := _sieve(kinds & FOR.get(source, ALL))):
-                found |= zip(some, look(list(some.values()), sieve), strict=True)
+            if len(some) > 1 and (sieve := sieve_of(kinds & FOR.get(source, ALL))):
+                found |= zip(some, look(list(some.values()), sieve, deadline), strict=True)
         return found
 
     def _part(
@@ -177,7 +153,7 @@ class Scanner:
         seen = self._seen.get(digest, {})
         if missing := (kinds & FOR.get(place.source, ALL)) - seen.keys():
             fresh: dict[str, list[Detection]] = {}
-            for detection in _scan(
+            for detection in scan(
                 place.text, place.source, missing, self.settings.canaries, deadline, looked
             ):
                 fresh.setdefault(detection.kind, []).append(detection)
@@ -208,65 +184,6 @@ class Scanner:
             of_piece.update(piece.raw)
             piece.digest = of_piece.digest()
         return [piece.digest for piece in pieces]
-
-
-def _scan(
-    text: str,
-    source: str | None,
-    kinds: frozenset[str],
-    tokens: Sequence[str],
-    deadline: float | None,
-    seen: Look | None = None,
-) -> list[Detection]:
-    """Detections in order. `seen`: what was seen of the text together with others."""
-    sieve = _sieve(kinds)
-    if seen is not None and seen.sieve is not sieve:
-        seen = None
-    if seen is not None and not seen.worth_it and not tokens:
-        return []
-    one = Text(text)
-    one.look = seen
-    if sieve is not None:
-        sieve.sift(one, deadline)
-    found: list[Detection] = []
-    # What leaves by a text depends on what private things stand in it.
-    private = bool(kinds & {"exfiltration"}) and source in (None, "assistant", "tool_call")
-    if private or kinds & {"secret"}:
-        found += secrets(one, deadline)
-    if private or kinds & {"pii"}:
-        # Digits inside a key are no phone number.
-        taken = [(d.start, d.end) for d in found]
-        found += [d for d in pii(one, deadline) if not any(d.start < b and a < d.end for a, b in taken)]
-    if "exfiltration" in kinds:
-        found += exfiltration(one, source, tuple(found), deadline)
-    if "injection" in kinds:
-        found += injection(one, deadline)
-    if "command" in kinds:
-        found += commands(one, deadline)
-    if "canary" in kinds and tokens:
-        found += canaries(one, tokens)
-    if "content" in kinds and (one.look is None or one.look.content):
-        found += content(one)
-    return sorted((d for d in found if d.kind in kinds), key=lambda d: (d.start, d.end, d.kind))
-
-
-def _sieve(kinds: frozenset[str]) -> Sieve | None:
-    """What goes over a text once for all of `kinds`. For one kind its own pass is enough."""
-    if len(kinds & _BY_PATTERN) < 2:
-        return None
-    return _sieves()["command" in kinds, bool(kinds & {"exfiltration", "injection"})]
-
-
-_BY_PATTERN = frozenset({"secret", "pii", "exfiltration", "injection", "command"})
-
-
-@cache
-def _sieves() -> dict[tuple[bool, bool], Sieve]:
-    """Three, for what is trusted, for what is not, and for what is run: each has its automaton to keep."""
-    trusted = Sieve((*secret_groups(), assigned(), pii_group(), numbers()))
-    untrusted = Sieve((*trusted.groups, exfiltration_group(), marks()))
-    run = Sieve((*untrusted.groups, command_group()))
-    return {(False, False): trusted, (False, True): untrusted, (True, False): run, (True, True): run}
 
 
 @cache

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from intelligence.detect import content, features, injection, injection_model
+from intelligence.detect.detection import check
 from intelligence.detect.engine import Sieve
 
 # A longer text is worth a pass of its own.
@@ -50,17 +51,19 @@ class Look:
         return bool(self.candidates or self.triggers or self.model or self.content)
 
 
-def look(datas: Sequence[bytes], sieve: Sieve) -> Iterator[Look]:
-    """Of each text, in order. Each is of at most `SHORT_BYTES`."""
+def look(datas: Sequence[bytes], sieve: Sieve, deadline: float | None = None) -> Iterator[Look]:
+    """Of each text, in order. Each is of at most `SHORT_BYTES`. Raises `DeadlineExceeded`."""
     some: list[bytes] = []
     size = 0
     for data in datas:
         if some and size + len(data) > _TOGETHER_BYTES:
+            check(deadline)
             yield from _look(some, sieve)
             some, size = [], 0
         some.append(data)
         size += len(data) + 1
     if some:
+        check(deadline)
         yield from _look(some, sieve)
 
 

@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from intelligence.detect.scanner import ALL, Scanner, Settings
+from intelligence.detect.one_text import ALL
+from intelligence.detect.scanner import Scanner, Settings
 from intelligence.wire.json_value import decode
 from intelligence.wire.pieces import Piece, pieces
 from intelligence.wire.places import places

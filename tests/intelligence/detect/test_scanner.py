@@ -7,7 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from intelligence.detect.detection import KINDS, DeadlineExceeded
-from intelligence.detect.scanner import FOR, Scanner, Settings, detector
+from intelligence.detect.one_text import FOR
+from intelligence.detect.scanner import Scanner, Settings, detector
 from intelligence.wire.place import Place
 
 KEY = "ghp_" + "hwgGtGjbBLNBN2Es78xBneOuONB7fe2FtK4j"

@@ -1,0 +1,100 @@
+"""What stands in one text, whoever wrote it and wherever it comes from.
+
+Which kinds make sense depends on where a text comes from (`FOR`): a system prompt is trusted, a tool's result is what
+an attacker writes, commands count where a tool is asked to run them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cache
+
+from intelligence.detect.assigned import group as assigned
+from intelligence.detect.canary import canaries
+from intelligence.detect.commands import commands
+from intelligence.detect.commands import group as command_group
+from intelligence.detect.content import content
+from intelligence.detect.detection import KINDS, Detection
+from intelligence.detect.engine import Sieve, Text
+from intelligence.detect.exfiltration import exfiltration
+from intelligence.detect.exfiltration import group as exfiltration_group
+from intelligence.detect.injection import injection, marks
+from intelligence.detect.pii import group as pii_group
+from intelligence.detect.pii import numbers, pii
+from intelligence.detect.secrets import groups as secret_groups
+from intelligence.detect.secrets import secrets
+from intelligence.detect.together import Look
+
+ALL: frozenset[str] = frozenset(KINDS)
+
+_TRUSTED = frozenset({"secret", "pii", "canary"})
+FOR: dict[str | None, frozenset[str]] = {
+    "system": _TRUSTED,
+    "thinking": _TRUSTED,
+    "tool_definition": _TRUSTED | {"injection"},
+    "user": _TRUSTED | {"injection", "content"},
+    "tool_result": _TRUSTED | {"injection", "content", "exfiltration"},
+    "tool_call": _TRUSTED | {"command", "exfiltration", "content"},
+    "assistant": _TRUSTED | {"exfiltration", "content"},
+    None: ALL,
+}
+
+
+def scan(
+    text: str,
+    source: str | None,
+    kinds: frozenset[str],
+    tokens: Sequence[str],
+    deadline: float | None,
+    seen: Look | None = None,
+) -> list[Detection]:
+    """Detections of `kinds`, in order. `tokens` are canaries, `seen` what was seen of the text together with others. Raises
+    `DeadlineExceeded`."""
+    sieve = sieve_of(kinds)
+    if seen is not None and seen.sieve is not sieve:
+        seen = None
+    if seen is not None and not seen.worth_it and not tokens:
+        return []
+    one = Text(text)
+    one.look = seen
+    if sieve is not None:
+        sieve.sift(one, deadline)
+    found: list[Detection] = []
+    # What leaves by a text depends on what private things stand in it.
+    private = bool(kinds & {"exfiltration"}) and source in (None, "assistant", "tool_call")
+    if private or kinds & {"secret"}:
+        found += secrets(one, deadline)
+    if private or kinds & {"pii"}:
+        # Digits inside a key are no phone number.
+        taken = [(d.start, d.end) for d in found]
+        found += [d for d in pii(one, deadline) if not any(d.start < b and a < d.end for a, b in taken)]
+    if "exfiltration" in kinds:
+        found += exfiltration(one, source, tuple(found), deadline)
+    if "injection" in kinds:
+        found += injection(one, deadline)
+    if "command" in kinds:
+        found += commands(one, deadline)
+    if "canary" in kinds and tokens:
+        found += canaries(one, tokens)
+    if "content" in kinds and (one.look is None or one.look.content):
+        found += content(one)
+    return sorted((d for d in found if d.kind in kinds), key=lambda d: (d.start, d.end, d.kind))
+
+
+def sieve_of(kinds: frozenset[str]) -> Sieve | None:
+    """What goes over a text once for all of `kinds`. For one kind its own pass is enough."""
+    if len(kinds & _BY_PATTERN) < 2:
+        return None
+    return _sieves()["command" in kinds, bool(kinds & {"exfiltration", "injection"})]
+
+
+_BY_PATTERN = frozenset({"secret", "pii", "exfiltration", "injection", "command"})
+
+
+@cache
+def _sieves() -> dict[tuple[bool, bool], Sieve]:
+    """Three, for what is trusted, for what is not, and for what is run: each has its automaton to keep."""
+    trusted = Sieve((*secret_groups(), assigned(), pii_group(), numbers()))
+    untrusted = Sieve((*trusted.groups, exfiltration_group(), marks()))
+    run = Sieve((*untrusted.groups, command_group()))
+    return {(False, False): trusted, (False, True): untrusted, (True, False): run, (True, True): run}
