@@ -100,6 +100,10 @@ class Masking:
         self._stamp: handed.Stamp | None = None
         self._mask = NOTHING_HIDDEN
 
+    def warm(self) -> None:
+        """Have everything loaded, which the first page would otherwise wait for. Takes about a second."""
+        self.mask().text("-")
+
     def mask(self) -> Mask:
         """Reads files and loads detectors when need be: not for the event loop."""
         stamp = handed.stamp(self._data_dir)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import signal
 import socket
 import sys
+import threading
 from pathlib import Path
 from types import FrameType
 from typing import Any, Literal
@@ -156,6 +157,9 @@ async def serve(config: Config, listener: socket.socket) -> None:
         ),
         dashboard.here(datasette).feed,
     )
+    if settings.auth == "password":  # else nobody is hidden anything
+        masking = dashboard.here(datasette).masking
+        threading.Thread(target=masking.warm, name="warm", daemon=True).start()
     with ProcessStatus(config.data_dir, "dashboard", {"dashboard": address}):
         await server.serve(sockets=[listener])
 
