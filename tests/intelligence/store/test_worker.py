@@ -280,7 +280,8 @@ def test_killed_at_any_moment_it_loses_nothing_and_stores_nothing_twice(tmp_path
     thread = threading.Thread(target=proxy)
     thread.start()
     try:
-        for _ in range(20):
+        for kills in range(20):
+            until(lambda least=6 * kills: len(written) > least)  # however slow this machine is
             worker = forked(tmp_path)
             until(lambda pid=worker.pid: any(s.pid == pid for s in read_statuses(tmp_path)))
             time.sleep(chance.random() * 0.25)
