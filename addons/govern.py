@@ -115,6 +115,8 @@ class Govern:
                 if closed and not panic:
                     said = DecisionHead(closed.id, "block", "enforce", True, "", type(e).__name__)
                     call.governed.append(GovernHead(self.version(), "request", [said]))
+                    if any(governed.hides(one.rule) for one in rules):
+                        self._keep(call, b"")
                     self._answer(
                         flow, call, closed.id, 403, f"policy failed, and rule {closed.id} fails closed"
                     )
@@ -243,13 +245,17 @@ class Govern:
         final = judged.final
         assert final
         if body is not None and (kept := governed.without_secrets(self.parts.key, body, judged)) is not None:
-            call.sent, call.encoding = kept, None
-            if call.head:
-                call.head.headers = without_encoding(call.head.headers)
+            self._keep(call, kept)
         if final.action == "throttle":
             self._answer(flow, call, final.rule.id, 429, final.reason, final.retry_after_s)
         else:
             self._answer(flow, call, final.rule.id, final.rule.status or 403, final.reason)
+
+    def _keep(self, call: Call, body: bytes) -> None:
+        """What is recorded of a request instead of what came."""
+        call.sent, call.encoding = body, None
+        if call.head:
+            call.head.headers = without_encoding(call.head.headers)
 
     def _answer(
         self,

@@ -132,7 +132,7 @@ class CallEvidence:
         """Each kind is looked for once."""
         if missing := kinds - self._found.keys():
             fresh: dict[str, list[Found]] = {kind: [] for kind in missing}
-            for place, seen in self._scanned(frozenset(missing), time.thread_time() + self.seconds):
+            for place, seen in self._scanned(frozenset(missing)):
                 if self.allowed and self.allowed(seen.kind, seen.type, place.text[seen.start : seen.end]):
                     continue
                 if any(a <= seen.start and seen.end <= b for a, b in placeholders(place.text)):
@@ -142,7 +142,14 @@ class CallEvidence:
             self._found |= fresh
         return [found for kind in sorted(kinds) for found in self._found[kind]]
 
-    def _scanned(self, kinds: frozenset[str], deadline: float) -> list[tuple[Place, Detection]]:
+    def _scanned(self, kinds: frozenset[str]) -> list[tuple[Place, Detection]]:
+        began = time.thread_time()
+        try:
+            return self._scanned_by(kinds, began + self.seconds)
+        finally:
+            self.seconds = max(self.seconds - (time.thread_time() - began), 0.0)
+
+    def _scanned_by(self, kinds: frozenset[str], deadline: float) -> list[tuple[Place, Detection]]:
         """Piece by piece, where the body can be cut."""
         if self._pieces is None:
             try:

@@ -7,6 +7,7 @@ from dataclasses import replace
 from intelligence.policy.decide import Decision
 from intelligence.policy.evidence import seen_digest
 from intelligence.policy.facts import Facts, Found
+from intelligence.policy.rule import Rule, parts_of
 from intelligence.policy.verdict import Verdict, secret_of
 from intelligence.rewrite.apply import apply
 from intelligence.rewrite.edits import Edit, Rewritten
@@ -55,13 +56,21 @@ def refused(judged: Verdict, rewritten: Rewritten) -> Verdict:
 
 def without_secrets(key: bytes, body: bytes, judged: Verdict) -> bytes | None:
     """The body to record of a request that was stopped; None when it may be recorded as it came, and nothing of one from which
-    what must not rest cannot be taken out."""
+    what must not rest cannot be taken out, or of which nobody could say what that is."""
+    if any(one.acts and one.failed and not one.found and hides(one.rule) for one in judged.decisions):
+        return b""
     found = [one for decision in judged.decisions for one in decision.found if one.kind in KEPT_OUT]
     if not found and not judged.rewrites:
         return None
     more = redact(key, "record", "", map(secret_of, found)).rewrite
     kept = apply(body, [*judged.rewrites, more])
     return b"" if kept.refused else kept.body
+
+
+def hides(rule: Rule) -> bool:
+    """Whether a rule keeps out what must not be in the record either."""
+    looked_for = (part.detection.kind for part in parts_of(rule.when) if part.detection)
+    return rule.action == "redact" or any(not KEPT_OUT.isdisjoint(kinds) for kinds in looked_for)
 
 
 def head(

@@ -147,3 +147,10 @@ def test_a_digest_tells_kinds_and_installations_apart() -> None:
     assert one == seen_digest(b"k" * 32, "secret", "text")
     assert len({one, seen_digest(b"k" * 32, "pii", "text"), seen_digest(b"x" * 32, "secret", "text")}) == 3
     assert "text" not in one
+
+
+def test_the_time_for_detectors_is_for_all_rules_together() -> None:
+    evidence = _evidence(HISTORY, Working(time.thread_time), seconds=0.4)
+    assert evidence.detections(frozenset({"secret"})) == []
+    with pytest.raises(DeadlineExceeded):
+        evidence.detections(frozenset({"pii"}))

@@ -10,6 +10,7 @@ from intelligence.policy import governed
 from intelligence.policy.decide import Decision
 from intelligence.policy.facts import Facts, Found, Standing
 from intelligence.policy.match import Held
+from intelligence.policy.rule import Rule
 from intelligence.policy.verdict import Verdict, verdict
 from intelligence.rewrite.apply import apply
 from intelligence.store.spending import GONE
@@ -55,6 +56,23 @@ def test_what_stopped_a_request_is_not_in_its_record(kind: str) -> None:
 
 def test_other_requests_that_were_stopped_are_recorded_as_they_came() -> None:
     assert governed.without_secrets(KEY, BODY, _judged("block", "injection")) is None
+
+
+def _failed(one: Rule, found: list[Found]) -> Verdict:
+    return verdict([Decision(one, "block", True, Held(found=found), failed="DeadlineExceeded")], KEY)
+
+
+def test_of_a_body_that_could_not_be_judged_nothing_is_recorded() -> None:
+    secrets, personal = ({"detection": {"kind": kind}} for kind in ("secret", ["content", "pii"]))
+    for one in (
+        rule("r", "block", when=secrets),
+        rule("r", "throttle", when={"not": personal}),
+        rule("r", "redact"),
+    ):
+        assert governed.without_secrets(KEY, BODY, _failed(one, [])) == b""
+    attacks = rule("r", "block", when={"detection": {"kind": "injection"}})
+    assert governed.without_secrets(KEY, BODY, _failed(attacks, [])) is None
+    assert governed.without_secrets(KEY, BODY, _failed(rule("r", "redact"), [FOUND])) not in (None, b"")
 
 
 def test_of_a_body_that_cannot_be_edited_nothing_is_recorded() -> None:
