@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 from intelligence.detect.detection import Detection
@@ -95,9 +96,9 @@ class Order:
 
     def named(self, places: Sequence[Any]) -> list[frozenset[int]]:
         """The targets of each part, as far as they matter."""
-        return [
-            targets(place.text) if self._origins and place.source in _ORIGINS else _NONE for place in places
-        ]
+        if not self._origins:
+            return [_NONE] * len(places)
+        return targets([place.text if place.source in _ORIGINS else "" for place in places])
 
 
 _ORIGINS = frozenset({*_ASKS, "tool_result", "tool_call"})
@@ -108,11 +109,19 @@ def known(
     kinds: frozenset[str], places: Sequence[Any], named: Sequence[frozenset[int]], names: Mapping[str, str]
 ) -> Known:
     """Of a piece where nothing was found."""
+    calls = any(place.source == "tool_call" for place in places)
+    if not (calls or names or any(named)):
+        return _plain(kinds)
     asked, brought, aims = set[int](), set[int](), False
     for place, targets_ in zip(places, named, strict=True):
         if place.source == "tool_call":
             aims = aims or bool(targets_)
         else:
             (brought if place.source == "tool_result" else asked).update(targets_)
-    calls = any(place.source == "tool_call" for place in places)
     return Known(kinds, calls, aims, frozenset(asked), frozenset(brought), names)
+
+
+@cache
+def _plain(kinds: frozenset[str]) -> Known:
+    """As most are."""
+    return Known(kinds, False, False, _NONE, _NONE, {})

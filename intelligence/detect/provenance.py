@@ -10,8 +10,10 @@ Targets are told apart by their hashes, with the key of this process: no text is
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from bisect import bisect_right
+from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
+from itertools import accumulate
 from typing import Any
 
 from intelligence.detect.detection import Detection
@@ -28,15 +30,18 @@ _ACTS = compiled(
 _MOST = 500
 
 
-def targets(text: str) -> frozenset[int]:
-    """Hashes of those that a text names. Time is linear in the text."""
-    data = Text(text).data
-    found: set[int] = set()
-    for start, end in spans(_TARGET, data):
-        found.add(hash(data[start:end].lower()))
-        if len(found) >= _MOST:
-            break
-    return frozenset(found)
+def targets(texts: Sequence[str]) -> list[frozenset[int]]:
+    """Hashes of those that each text names. Time is linear in the texts."""
+    datas = [Text(text).data for text in texts]
+    # No target has a line end in it.
+    joined = b"\n".join(datas)
+    begins = [0, *accumulate(len(data) + 1 for data in datas)]
+    found: dict[int, set[int]] = {}
+    for start, end in spans(_TARGET, joined):
+        of_text = found.setdefault(bisect_right(begins, start) - 1, set())
+        if len(of_text) < _MOST:
+            of_text.add(hash(joined[start:end].lower()))
+    return [frozenset(found.get(number, ())) for number in range(len(texts))]
 
 
 def served(place: Any, asked: AbstractSet[int], brought: Mapping[int, bool]) -> list[Detection]:

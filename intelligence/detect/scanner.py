@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from hashlib import blake2b
+from itertools import islice
 from typing import Any
 
 from intelligence.detect.conversation import Known, Order, known
@@ -32,8 +33,8 @@ class Settings:
     remembered_parts: int = 4096
 
 
-# Places, the names of tools in them, and what stands in each place.
-type _Read = tuple[list[Any], dict[str, str], list[list[Detection]]]
+# Places, the names of tools in them; and of each place what stands in it, and the targets it names.
+type _Read = tuple[list[Any], dict[str, str], list[list[Detection]], list[frozenset[int]]]
 
 
 class Scanner:
@@ -74,7 +75,7 @@ class Scanner:
         order, names = Order(kinds), dict[str, str]()
         found: list[tuple[Any, Detection]] = []
         digests = self._piece_digests(pieces)
-        unknown = self._unknown(pieces, digests, kinds, deadline)
+        unknown = self._unknown(pieces, digests, kinds, order, deadline)
         for number, (piece, digest) in enumerate(zip(pieces, digests, strict=True)):
             before = self._pieces.get(digest)
             if before and kinds <= before.kinds and order.passes(before):
@@ -86,10 +87,10 @@ class Scanner:
             read = unknown.get(number)
             if read is None:
                 places, own = piece.places(names)
-                read = places, own, self._parts(places, kinds, deadline)
-            places, own, parts = read
+                read = places, own, self._parts(places, kinds, deadline), order.named(places)
+            places, own, parts, named = read
             names |= own
-            named, count = order.named(places), len(found)
+            count = len(found)
             for place, here, targets in zip(places, parts, named, strict=True):
                 found += [(place, d) for d in (*here, *order.part(place, here, targets))]
             if count == len(found) and (clean := known(kinds, places, named, own)).small:
@@ -97,7 +98,12 @@ class Scanner:
         return found
 
     def _unknown(
-        self, pieces: Sequence[Any], digests: Sequence[bytes], kinds: frozenset[str], deadline: float | None
+        self,
+        pieces: Sequence[Any],
+        digests: Sequence[bytes],
+        kinds: frozenset[str],
+        order: Order,
+        deadline: float | None,
     ) -> dict[int, _Read]:
         """Pieces that have to be read, by number. Their parts are scanned together."""
         names, read = dict[str, str](), dict[int, tuple[list[Any], dict[str, str]]]()
@@ -109,9 +115,11 @@ class Scanner:
                 check(deadline)
                 read[number] = piece.places(names)
                 names |= read[number][1]
-        parts = iter(self._parts([place for places, _ in read.values() for place in places], kinds, deadline))
+        everywhere = [place for places, _ in read.values() for place in places]
+        parts, named = iter(self._parts(everywhere, kinds, deadline)), iter(order.named(everywhere))
         return {
-            number: (places, own, [next(parts) for _ in places]) for number, (places, own) in read.items()
+            number: (places, own, list(islice(parts, len(places))), list(islice(named, len(places))))
+            for number, (places, own) in read.items()
         }
 
     def _parts(
@@ -152,14 +160,12 @@ class Scanner:
     ) -> list[Detection]:
         seen = self._seen.get(digest, {})
         if missing := (kinds & FOR.get(place.source, ALL)) - seen.keys():
-            fresh: dict[str, list[Detection]] = {}
-            for detection in scan(
-                place.text, place.source, missing, self.settings.canaries, deadline, looked
-            ):
-                fresh.setdefault(detection.kind, []).append(detection)
-            seen = seen | {kind: tuple(fresh.get(kind, ())) for kind in missing}
+            fresh = scan(place.text, place.source, missing, self.settings.canaries, deadline, looked)
+            seen = seen | {
+                kind: tuple(d for d in fresh if d.kind == kind) if fresh else () for kind in missing
+            }
         self._keep(self._seen, digest, seen)
-        return [d for kind in sorted(kinds & seen.keys()) for d in seen[kind]]
+        return [found for kind in sorted(kinds & seen.keys()) for found in seen[kind]]
 
     def _keep[T](self, remembered: OrderedDict[bytes, T], digest: bytes, what: T) -> None:
         remembered[digest] = what

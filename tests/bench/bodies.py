@@ -34,10 +34,10 @@ def _tool(rng: random.Random, number: int) -> dict[str, object]:
     return {"type": "function", "function": function}
 
 
-def prompt(size: int, *, stream: bool = False) -> bytes:
+def prompt(size: int, *, stream: bool = False, history: int = 0) -> bytes:
     """A request body of about `size` bytes; its last message holds `NONCE`, to be replaced so that no two are
-    equal."""
-    rng = random.Random(size)
+    equal. Those of another `history` have no text in common."""
+    rng = random.Random(size + history)
     long = size > 10_000
     messages: list[dict[str, object]] = [{"role": "system", "content": _text(rng, 6000 if long else 400)}]
     tools = [_tool(rng, i) for i in range(20 if long else 1)]

@@ -4,6 +4,7 @@ The first command says where to: `{"proxy": "host:port" | null, "upstream": "hos
 "ca": file}`. Each later one is a burst on kept connections:
 
     {"prompts": N, "concurrency": C, "size": BYTES}                      whole JSON answers
+    ... with "new_histories": true                                       and no prompt like one before
     {"streams": N, "chunks": N, "every_ms": MS, "stagger_ms": MS}        event streams, one begun after another
     ... with "prompts_per_second": R, "size": BYTES                      and long prompts arriving beside them
     {"streams_per_second": R, "seconds": S, "chunks": N, "every_ms": MS} event streams begun at a fixed rate
@@ -98,7 +99,7 @@ class Load:
         self._context.load_verify_locations(where["ca"])
         self._context.set_alpn_protocols(["http/1.1"])
         self._idle: list[Connection] = []
-        self._count = 0
+        self._count = self._histories = 0
 
     async def _connection(self) -> Connection:
         if self._idle:
@@ -119,8 +120,9 @@ class Load:
         self._count += 1
         return b"%016x" % (os.getpid() << 32 | self._count)
 
-    async def _prompt(self, size: int, latencies: list[float]) -> None:
-        before, after = _request(size, "json")
+    async def _prompt(self, size: int, latencies: list[float], *, new: bool = False) -> None:
+        self._histories += new
+        before, after = _request(size, "json", self._histories if new else 0)
         connection = await self._connection()
         begin = time.perf_counter()
         await connection.exchange(before, self._nonce(), after)
@@ -170,7 +172,7 @@ class Load:
                 nonlocal left
                 while left > 0:
                     left -= 1
-                    await self._prompt(command["size"], latencies)
+                    await self._prompt(command["size"], latencies, new=command.get("new_histories", False))
 
             await asyncio.gather(*(one_after_another() for _ in range(command["concurrency"])))
         return {
@@ -204,9 +206,9 @@ class Load:
         await asyncio.gather(*running)
 
 
-@functools.cache
-def _request(size: int, kind: str) -> tuple[bytes, bytes]:
-    return bodies.request(bodies.prompt(size, stream=kind != "json"), kind)
+@functools.lru_cache(8)
+def _request(size: int, kind: str, history: int = 0) -> tuple[bytes, bytes]:
+    return bodies.request(bodies.prompt(size, stream=kind != "json", history=history), kind)
 
 
 async def _main() -> None:

@@ -17,6 +17,8 @@ from dataclasses import dataclass
 from tests.bench.candidates import Burst, Candidate, Stage, rss_mb
 
 SHORT, LONG = 2_000, 200_000
+# Prompts of a round that have nothing in common with any before.
+COLD = 12
 # Streams do not begin in step in real life either; in step, the requests alone would make up the slowest hundredth.
 STAGGER_MS = 20.3
 
@@ -124,6 +126,19 @@ def governed(stage: Stage, effort: Effort) -> Iterator[Result]:
     yield result("governed", "the same with all detectors on, steady state", ratios, 1.5, note)
 
 
+def governed_cold(stage: Stage, effort: Effort) -> Iterator[Result]:
+    """Long histories that nobody has seen before."""
+
+    def once(candidate: Candidate) -> float:
+        used = candidate.burst(prompts=COLD, concurrency=1, size=LONG, new_histories=True).cpu_seconds
+        return used / COLD * 1000
+
+    rounds = _rounds(stage, ["llmitm", "llmitm+rules"], effort, once)
+    note = "CPU ms: " + ", ".join(f"{name} {_median(rounds, name):.2f}" for name in rounds[0])
+    more = [r["llmitm+rules"] - r["llmitm"] for r in rounds]
+    yield result("governed-cold", "a cold prompt of 200 KB, all detectors", more, 5, note, unit="ms")
+
+
 def first_byte(stage: Stage, effort: Effort) -> Iterator[Result]:
     def once(candidate: Candidate) -> float:
         return statistics.median(
@@ -205,6 +220,7 @@ ROWS = {
     "json": Row(json_short, Effort(14, 70), Effort(5, 18)),
     "json-200k": Row(json_long, Effort(12, 60), Effort(5, 14)),
     "governed": Row(governed, Effort(10, 50), Effort(5, 14)),
+    "governed-cold": Row(governed_cold, Effort(8, 40), Effort(4, 10)),
     "first-byte": Row(first_byte, Effort(16, 30), Effort(6, 8)),
     "latency": Row(latency, Effort(60, 110), Effort(8, 16)),
     "latency-mix": Row(latency_mix, Effort(60, 110), Effort(8, 16)),
