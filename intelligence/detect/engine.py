@@ -193,12 +193,14 @@ class _Looked:
     begin: str
     where: Any
     each: Any
+    grouped: bool
 
     @classmethod
     def of(cls, index: int, group: Group, rule: Rule) -> _Looked:
         begin = beginning(rule.regex)
         where = compiled(begin, capture=False)
-        return cls(index, group, rule, rule.begin or begin, where, compiled(rule.whole or rule.regex))
+        each = compiled(rule.whole or rule.regex)
+        return cls(index, group, rule, rule.begin or begin, where, each, each.groups > 0)
 
     def matches(self, data: bytes, end: int, since: int, tried: list[int]) -> Iterator[Any]:
         """Matches whose beginning, or whose mark, ends at `end`. What is `tried` up to some place is not tried again."""
@@ -223,7 +225,7 @@ class _Looked:
                 return
 
     def accepted(self, data: bytes, match: Any) -> Hit | None:
-        first, last = match.span(1) if match.re.groups and match.span(1)[0] >= 0 else match.span()
+        first, last = match.span(1) if self.grouped and match.span(1)[0] >= 0 else match.span()
         if self.rule.accept is not None and not self.rule.accept(data, first, last):
             return None
         return Hit(self.rule, first, last, *match.span())

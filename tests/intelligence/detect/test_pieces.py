@@ -72,7 +72,7 @@ def whole(scanner: Scanner, sent: bytes, kinds: frozenset[str]) -> list[Any]:
     return scanner.request(places("openai-chat", "chat", "/", decode(sent)), kinds)
 
 
-@settings(max_examples=250, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(st.lists(TURNS, max_size=8), st.lists(st.lists(KINDS, min_size=1, max_size=3), max_size=4), st.data())
 def test_as_if_read_whole(
     history: list[dict[str, Any]], asked: list[list[frozenset[str]]], data: st.DataObject

@@ -51,7 +51,7 @@ def together(texts: list[str], source: str, kinds: frozenset[str]) -> list[list[
     return [sorted(one, key=lambda d: (d.start, d.end, d.kind)) for one in found]
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(st.lists(TEXTS, min_size=2, max_size=12), SOURCES)
 def test_any_texts(texts: list[str], source: str) -> None:
     assert together(texts, source, ALL) == alone(texts, source, ALL)
@@ -60,7 +60,7 @@ def test_any_texts(texts: list[str], source: str) -> None:
 @pytest.mark.parametrize("source", sorted(source for source in FOR if source))
 def test_each_of_many_kinds(source: str) -> None:
     chance = random.Random(5)
-    texts = [" ".join(chance.choices(BITS, k=chance.randrange(40))) for _ in range(100)]
+    texts = [" ".join(chance.choices(BITS, k=chance.randrange(40))) for _ in range(40)]
     for kinds in (ALL, frozenset({"injection", "secret"}), frozenset({"pii", "secret", "content"})):
         assert together(texts, source, kinds) == alone(texts, source, kinds)
 
@@ -118,7 +118,7 @@ def test_texts_of_the_datasets() -> None:
     with gzip.open(DATASETS / "injection.jsonl.gz", "rt", encoding="utf-8") as lines:
         texts = [str(json.loads(line)["text"]) for line in lines]
     chance = random.Random(7)
-    some = [text[: chance.choice((200, 2000, 20_000))] for text in chance.sample(texts, 500)]
+    some = [text[: chance.choice((200, 2000, 20_000))] for text in chance.sample(texts, 200)]
     found = together(some, "tool_result", ALL)
     assert found == alone(some, "tool_result", ALL)
-    assert sum(map(bool, found)) > 30
+    assert sum(map(bool, found)) > 10

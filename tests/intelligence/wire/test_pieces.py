@@ -44,7 +44,7 @@ def test_in_every_shape_and_in_order(name: str) -> None:
     assert read(pieces(format_, operation, body)) == told(places(format_, operation, "/", value))
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(st.data(), st.sampled_from([("rerank", "rerank"), ("openai-chat", "chat"), (None, None)]))
 def test_any_object(data: st.DataObject, kind: tuple[str | None, str | None]) -> None:
     value = data.draw(st.dictionaries(KEYS, st.one_of(SHAPES, VALUES), max_size=5))
