@@ -97,22 +97,22 @@ def read(db: sqlite3.Connection, asked: Asked, now_ms: int) -> Content:
         return nothing(asked)
     given = sums.tables(asked.span.width_ms)
     width = asked.span.width_ms
-    now = sums.by(db, now_ms - width, _end(now_ms, given), given, (asked.by,), asked.where)
+    steps = trends.read(db, asked, now_ms, given)
+    # The steps are read anyway; what the span has of the one it begins in is not.
+    whole = steps.since(now_ms - width)
+    now = sums.by(db, now_ms - width, whole, given, (asked.by,), asked.where)
+    for label, one in steps.by(whole).items():
+        sums.add(now, (label,), one.values)
     before = sums.by(db, now_ms - 2 * width, now_ms - width, given, (asked.by,), asked.where)
     running = 0 if asked.where else db.execute(RUNNING).fetchone()[0]
-    return _content(db, asked, now_ms, given, now, before, running)
-
-
-def _end(now_ms: int, given: list[str]) -> int:
-    """After everything that has happened, so that the coarsest table has the rest whole."""
-    return sums.begin(given[0], now_ms) + sums.WIDTHS[given[0]]
+    return _content(db, asked, now_ms, steps, now, before, running)
 
 
 def _content(
     db: sqlite3.Connection,
     asked: Asked,
     now_ms: int,
-    given: list[str],
+    steps: trends.Steps,
     now: dict[sums.Key, Sums],
     before: dict[sums.Key, Sums],
     running: int,
@@ -124,7 +124,7 @@ def _content(
     return Content(
         begun=True,
         figures=figures(total, total_before, running),
-        charts=trends.charts(db, asked, now_ms, given, total) if now else [],
+        charts=trends.charts(steps, asked, total) if now else [],
         table=rows,
         more=len(by) - len(rows),
         changes=changes(by, by_before, asked.by) if before else [],

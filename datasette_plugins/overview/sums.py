@@ -50,8 +50,8 @@ class Sums:
 
     __slots__ = ("values",)
 
-    def __init__(self) -> None:
-        self.values: list[float | None] = [None] * len(NAMES)
+    def __init__(self, values: Sequence[float | None] | None = None) -> None:
+        self.values: list[float | None] = list(values) if values is not None else [None] * len(NAMES)
 
     def add(self, values: Sequence[float | None]) -> None:
         self.values = [
@@ -151,13 +151,20 @@ def by(
     found: dict[Key, Sums] = {}
     for piece in pieces(start_ms, end_ms, given):
         for key, values in rows(db, piece, keys, where):
-            found.setdefault(key, Sums()).add(values)
+            add(found, key, values)
     return found
+
+
+def add[K](found: dict[K, Sums], key: K, values: Sequence[float | None]) -> None:
+    if key in found:
+        found[key].add(values)
+    else:
+        found[key] = Sums(values)
 
 
 def folded(found: dict[Key, Sums], place: int | None = None) -> dict[Any, Sums]:
     """By one of the keys alone; without `place` everything, under None."""
     folded: dict[Any, Sums] = {}
     for key, sums in found.items():
-        folded.setdefault(None if place is None else key[place], Sums()).add(sums.values)
+        add(folded, None if place is None else key[place], sums.values)
     return folded

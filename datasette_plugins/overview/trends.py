@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from datasette_plugins import units
 from datasette_plugins.charts import Chart, Series
 from datasette_plugins.overview.asked import Asked
-from datasette_plugins.overview.sums import WEEKLY, WIDTHS, Sums, begin, rows
+from datasette_plugins.overview.sums import WEEKLY, WIDTHS, Sums, add, begin, rows
 from intelligence.store.rollups import WEEK_MS
 
 MOST_SERIES = 5  # of a stack; the rest is one more, in grey
@@ -17,9 +17,11 @@ PRICES = ("cost_usd", "subscription_usd")
 
 
 class Steps:
-    """The steps of a span: `times` are when each begins, and the last is the one that goes on now."""
+    """The steps of a span: `times` are when each begins, and the last is the one that goes on now. `found`: what the calls of
+    each add up to, by what is told apart."""
 
     def __init__(self, asked: Asked, now_ms: int) -> None:
+        self.found: dict[tuple[int, str | None], Sums] = {}
         self.width_ms = asked.span.step_ms
         end = self.width_ms + (
             begin(WEEKLY, now_ms) if self.width_ms == WEEK_MS else now_ms // self.width_ms * self.width_ms
@@ -33,25 +35,41 @@ class Steps:
         """The coarsest of the tables `given` whose rows each belong to one step."""
         return next(table for table in given if self.width_ms % WIDTHS[table] == 0)
 
+    def since(self, start_ms: int) -> int:
+        """When the first step begins that does not begin before."""
+        return self.origin + -(-(start_ms - self.origin) // self.width_ms) * self.width_ms
 
-def charts(
-    db: sqlite3.Connection, asked: Asked, now_ms: int, given: Sequence[str], total: Sums
-) -> list[Chart]:
-    """`given` and `total` are the tables to sum over, and what the whole span adds up to."""
+    def by(self, start_ms: int) -> dict[str | None, Sums]:
+        """By what is told apart, of the steps since then."""
+        first = (start_ms - self.origin) // self.width_ms
+        found: dict[str | None, Sums] = {}
+        for (n, label), sums in self.found.items():
+            if n >= first:
+                add(found, label, sums.values)
+        return found
+
+
+def read(db: sqlite3.Connection, asked: Asked, now_ms: int, given: Sequence[str]) -> Steps:
+    """`given` are the tables to sum over. Raises `sqlite3.Error`."""
     steps = Steps(asked, now_ms)
     piece = (steps.table(given), steps.origin, steps.end)
-    step = (steps.origin, steps.width_ms)
+    for (n, label), values in rows(db, piece, (asked.by,), asked.where, step=(steps.origin, steps.width_ms)):
+        add(steps.found, (n, label), values)
+    return steps
+
+
+def charts(steps: Steps, asked: Asked, total: Sums) -> list[Chart]:
+    """`total` is what the whole span adds up to."""
     found = [Sums() for _ in steps.times]
-    for (n,), values in rows(db, piece, (), asked.where, step=step):
-        found[n].add(values)
     paid: dict[str, list[list[float]]] = {name: [] for name in PRICES}
     labels: dict[str | None, int] = {}
-    for (n, label), values in rows(db, piece, (asked.by,), asked.where, PRICES, step):
+    for (n, label), one in steps.found.items():
+        found[n].add(one.values)
         at = labels.setdefault(label, len(labels))
-        for name, usd in zip(PRICES, values, strict=True):
+        for name in PRICES:
             while len(paid[name]) <= at:
                 paid[name].append([0.0] * len(steps.times))
-            paid[name][at][n] += usd or 0
+            paid[name][at][n] += one[name] or 0
     names = [label or f"unknown {asked.by}" for label in labels]
     return [
         _requests(steps, found, total),

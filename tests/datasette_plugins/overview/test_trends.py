@@ -5,7 +5,7 @@ import sqlite3
 import pytest
 
 from datasette_plugins.charts import Chart
-from datasette_plugins.overview import sums, trends
+from datasette_plugins.overview import content, sums, trends
 from datasette_plugins.overview.asked import SPANS, Asked
 from tests.datasette_plugins.overview.records import DAY, HOUR, add_call, now_ms
 
@@ -14,7 +14,29 @@ def charts(db: sqlite3.Connection, asked: Asked) -> dict[str, Chart]:
     now = now_ms()
     given = sums.tables(asked.span.width_ms)
     total = sums.folded(sums.by(db, now - asked.span.width_ms, now + DAY, given, ()))[None]
-    return {c.id: c for c in trends.charts(db, asked, now, given, total)}
+    return {c.id: c for c in trends.charts(trends.read(db, asked, now, given), asked, total)}
+
+
+@pytest.mark.parametrize("span", SPANS)
+def test_what_a_span_adds_up_to_is_exact(db: sqlite3.Connection, span: str) -> None:
+    """Also of the step that it begins in."""
+    now, width, step = now_ms(), SPANS[span].width_ms, SPANS[span].step_ms
+    ages = [
+        0,
+        step // 2,
+        step,
+        width // 2,
+        width,
+        *(width + sign * step * n // 8 for n in range(1, 17) for sign in (1, -1)),
+    ]
+    # Some way from where the span begins: the calls are given by how long ago they were, a moment before.
+    ages = [age for age in ages if age >= 0 and abs(age - width) > 10_000 or age == 0]
+    for n, age in enumerate(ages):
+        add_call(db, age_ms=age, client=f"c{n % 3}")
+    for by in ("model", "client"):
+        found = content.read(db, Asked(span, by), now)
+        assert found.requests == sum(age < width for age in ages) > 3
+        assert sum(int(row.requests) for row in found.table) == found.requests
 
 
 @pytest.mark.parametrize("span", SPANS)
