@@ -71,10 +71,12 @@ class Contents:
         async with self._reading[asked]:
             kept = self._of(asked)
             if kept.content is None or _rested(kept.at, kept.took):
-                began = time.monotonic()
-                kept.content = await db.execute_fn(
-                    lambda conn: read(conn, asked, time.time_ns() // 1_000_000)
+                began, now_ms = time.monotonic(), time.time_ns() // 1_000_000
+                span, besides = await asyncio.gather(
+                    db.execute_fn(lambda conn: read_span(conn, asked, now_ms)),
+                    db.execute_fn(lambda conn: read_besides(conn, asked, now_ms)),
                 )
+                kept.content = made(asked, span, besides)
                 kept.at, kept.took = began, time.monotonic() - began
             return kept.content
 
@@ -91,48 +93,72 @@ def _rested(at: float, took: float) -> bool:
     return time.monotonic() - at >= max(LEAST_SECONDS, REST * took)
 
 
+@dataclass(frozen=True)
+class Besides:
+    """What is told besides the span itself: of the time before it, of now, and of its sessions."""
+
+    before: dict[sums.Key, Sums]
+    running: int
+    statuses: list[Status]
+    sessions: list[Session]
+
+
 def read(db: sqlite3.Connection, asked: Asked, now_ms: int) -> Content:
     """Raises `sqlite3.Error`."""
+    return made(asked, read_span(db, asked, now_ms), read_besides(db, asked, now_ms))
+
+
+def read_span(
+    db: sqlite3.Connection, asked: Asked, now_ms: int
+) -> tuple[trends.Steps, dict[sums.Key, Sums]] | None:
+    """None for a record without a call. With `read_besides`, in another thread, it is half the wait."""
     if db.execute(ANY_CALL).fetchone() is None:
-        return nothing(asked)
+        return None
     given = sums.tables(asked.span.width_ms)
-    width = asked.span.width_ms
     steps = trends.read(db, asked, now_ms, given)
-    # The steps are read anyway; what the span has of the one it begins in is not.
-    whole = steps.since(now_ms - width)
-    now = sums.by(db, now_ms - width, whole, given, (asked.by,), asked.where)
-    for label, one in steps.by(whole).items():
+    begin, end = now_ms - asked.span.width_ms, steps.whole or _end(now_ms, given)
+    now = sums.by(db, begin, end, given, (asked.by,), asked.where)
+    for label, one in steps.labelled().items():
         sums.add(now, (label,), one.values)
-    before = sums.by(db, now_ms - 2 * width, now_ms - width, given, (asked.by,), asked.where)
-    running = 0 if asked.where else db.execute(RUNNING).fetchone()[0]
-    return _content(db, asked, now_ms, steps, now, before, running)
+    return steps, now
 
 
-def _content(
-    db: sqlite3.Connection,
-    asked: Asked,
-    now_ms: int,
-    steps: trends.Steps,
-    now: dict[sums.Key, Sums],
-    before: dict[sums.Key, Sums],
-    running: int,
-) -> Content:
+def _end(now_ms: int, given: list[str]) -> int:
+    """After everything that has happened, so that the coarsest table has the rest whole."""
+    return sums.begin(given[0], now_ms) + sums.WIDTHS[given[0]]
+
+
+def read_besides(db: sqlite3.Connection, asked: Asked, now_ms: int) -> Besides:
+    begin = now_ms - asked.span.width_ms
+    given = sums.tables(asked.span.width_ms)
+    return Besides(
+        before=sums.by(db, begin - asked.span.width_ms, begin, given, (asked.by,), asked.where),
+        running=0 if asked.where else db.execute(RUNNING).fetchone()[0],
+        statuses=statuses(db, now_ms, asked.where),
+        sessions=top_sessions.sessions(db, begin, now_ms + DAY_MS, asked.where),
+    )
+
+
+def made(asked: Asked, span: tuple[trends.Steps, dict[sums.Key, Sums]] | None, besides: Besides) -> Content:
+    if span is None:
+        return nothing(asked)
+    steps, now = span
     total = sums.folded(now).get(None, Sums())
-    total_before = sums.folded(before).get(None, Sums())
-    by, by_before = sums.folded(now, 0), sums.folded(before, 0)
+    total_before = sums.folded(besides.before).get(None, Sums())
+    by, by_before = sums.folded(now, 0), sums.folded(besides.before, 0)
     rows = table(by, by_before, asked.by)
     return Content(
         begun=True,
-        figures=figures(total, total_before, running),
+        figures=figures(total, total_before, besides.running),
         charts=trends.charts(steps, asked, total) if now else [],
         table=rows,
         more=len(by) - len(rows),
-        changes=changes(by, by_before, asked.by) if before else [],
-        compared=bool(before),
-        statuses=statuses(db, now_ms, asked.where),
+        changes=changes(by, by_before, asked.by) if besides.before else [],
+        compared=bool(besides.before),
+        statuses=besides.statuses,
         requests=total.number("requests"),
         unpriced=total.left_out("unpriced"),
-        sessions=top_sessions.sessions(db, now_ms - asked.span.width_ms, now_ms + DAY_MS, asked.where),
+        sessions=besides.sessions,
     )
 
 

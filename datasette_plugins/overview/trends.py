@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from datasette_plugins import units
 from datasette_plugins.charts import Chart, Series
 from datasette_plugins.overview.asked import Asked
-from datasette_plugins.overview.sums import WEEKLY, WIDTHS, Sums, add, begin, rows
+from datasette_plugins.overview.sums import PLACE, WEEKLY, WIDTHS, Sums, add, begin, rows
 from intelligence.store.rollups import WEEK_MS
 
 MOST_SERIES = 5  # of a stack; the rest is one more, in grey
@@ -17,11 +17,13 @@ PRICES = ("cost_usd", "subscription_usd")
 
 
 class Steps:
-    """The steps of a span: `times` are when each begins, and the last is the one that goes on now. `found`: what the calls of
-    each add up to, by what is told apart."""
+    """The steps of a span: `times` are when each begins, and the last is the one that goes on now. `sums`: what the calls of each
+    add up to; `paid`, by step and what is told apart, at least their prices, and all where `whole` says from when on: from the
+    first step that does not begin before the span."""
 
     def __init__(self, asked: Asked, now_ms: int) -> None:
-        self.found: dict[tuple[int, str | None], Sums] = {}
+        self.paid: dict[tuple[int, str | None], Sums] = {}
+        self.whole: int | None = None
         self.width_ms = asked.span.step_ms
         end = self.width_ms + (
             begin(WEEKLY, now_ms) if self.width_ms == WEEK_MS else now_ms // self.width_ms * self.width_ms
@@ -30,41 +32,50 @@ class Steps:
         self.origin = end - count * self.width_ms
         self.end = end
         self.times = [self.origin + n * self.width_ms for n in range(count)]
+        self.sums = [Sums() for _ in self.times]
 
     def table(self, given: Sequence[str]) -> str:
         """The coarsest of the tables `given` whose rows each belong to one step."""
         return next(table for table in given if self.width_ms % WIDTHS[table] == 0)
 
-    def since(self, start_ms: int) -> int:
-        """When the first step begins that does not begin before."""
-        return self.origin + -(-(start_ms - self.origin) // self.width_ms) * self.width_ms
-
-    def by(self, start_ms: int) -> dict[str | None, Sums]:
-        """By what is told apart, of the steps since then."""
-        first = (start_ms - self.origin) // self.width_ms
+    def labelled(self) -> dict[str | None, Sums]:
+        """By what is told apart, of the steps since `whole`."""
         found: dict[str | None, Sums] = {}
-        for (n, label), sums in self.found.items():
-            if n >= first:
-                add(found, label, sums.values)
+        if self.whole is not None:
+            first = (self.whole - self.origin) // self.width_ms
+            for (n, label), sums in self.paid.items():
+                if n >= first:
+                    add(found, label, sums.values)
         return found
 
 
 def read(db: sqlite3.Connection, asked: Asked, now_ms: int, given: Sequence[str]) -> Steps:
-    """`given` are the tables to sum over. Raises `sqlite3.Error`."""
+    """`given` are the tables to sum over, coarsest first. Raises `sqlite3.Error`."""
     steps = Steps(asked, now_ms)
-    piece = (steps.table(given), steps.origin, steps.end)
-    for (n, label), values in rows(db, piece, (asked.by,), asked.where, step=(steps.origin, steps.width_ms)):
-        add(steps.found, (n, label), values)
+    table, step = steps.table(given), (steps.origin, steps.width_ms)
+    piece = (table, steps.origin, steps.end)
+    if table == given[0] and WIDTHS[table] == steps.width_ms:
+        # All of it in one pass, from which the sums of the span can be made too.
+        for (n, label), values in rows(db, piece, (asked.by,), asked.where, step=step):
+            add(steps.paid, (n, label), values)
+            steps.sums[n].add(values)
+        steps.whole = steps.origin + -(-(now_ms - asked.span.width_ms - steps.origin) // step[1]) * step[1]
+        return steps
+    for (n,), values in rows(db, piece, (), asked.where, step=step):
+        steps.sums[n].add(values)
+    for (n, label), (usd, flat_usd) in rows(db, piece, (asked.by,), asked.where, PRICES, step):
+        priced = Sums()
+        priced.values[PLACE[PRICES[0]]], priced.values[PLACE[PRICES[1]]] = usd, flat_usd
+        add(steps.paid, (n, label), priced.values)
     return steps
 
 
 def charts(steps: Steps, asked: Asked, total: Sums) -> list[Chart]:
     """`total` is what the whole span adds up to."""
-    found = [Sums() for _ in steps.times]
+    found = steps.sums
     paid: dict[str, list[list[float]]] = {name: [] for name in PRICES}
     labels: dict[str | None, int] = {}
-    for (n, label), one in steps.found.items():
-        found[n].add(one.values)
+    for (n, label), one in steps.paid.items():
         at = labels.setdefault(label, len(labels))
         for name in PRICES:
             while len(paid[name]) <= at:

@@ -112,13 +112,12 @@ async def test_slow_reading_rests_and_little_is_kept(
     contents = content.Contents()
     read = 0
 
-    def slow(conn: sqlite3.Connection, asked: Asked, now_ms: int) -> content.Content:
+    def slow(conn: sqlite3.Connection, asked: Asked, now_ms: int) -> None:
         nonlocal read
         read += 1
         time.sleep(0.05)
-        return content.nothing(asked)
 
-    monkeypatch.setattr(content, "read", slow)
+    monkeypatch.setattr(content, "read_span", slow)
     for _ in range(5):
         await contents.of(attached, Asked())
     assert read == 1
