@@ -30,7 +30,7 @@ def test_what_a_span_adds_up_to_is_exact(db: sqlite3.Connection, span: str) -> N
         *(width + sign * step * n // 8 for n in range(1, 17) for sign in (1, -1)),
     ]
     # Some way from where the span begins: the calls are given by how long ago they were, a moment before.
-    ages = [age for age in ages if age >= 0 and abs(age - width) > 10_000 or age == 0]
+    ages = [age for age in ages if (age >= 0 and abs(age - width) > 10_000) or age == 0]
     for n, age in enumerate(ages):
         add_call(db, age_ms=age, client=f"c{n % 3}")
     for by in ("model", "client"):
