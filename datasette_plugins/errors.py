@@ -52,9 +52,8 @@ async def respond(datasette: Datasette, request: Request, exception: BaseExcepti
             if (dashboard.here(datasette).data_dir / f"{DATABASE}.db").exists():
                 return await page(datasette, request, 404, UNREADABLE, "The record cannot be read")
             return await page(datasette, request, 404, NOTHING_YET, "Nothing is recorded yet")
-        if isinstance(
-            exception, DatabaseNotFound
-        ):  # how Datasette reads the first word of any path that no page has
+        # How Datasette reads the first word of any path that no page has.
+        if isinstance(exception, DatabaseNotFound):
             return await page(datasette, request, 404, NO_SUCH_ADDRESS)
         return await page(
             datasette, request, exception.status, str(exception.args[0] if exception.args else "")

@@ -103,15 +103,10 @@ class Besides:
     sessions: list[Session]
 
 
-def read(db: sqlite3.Connection, asked: Asked, now_ms: int) -> Content:
-    """Raises `sqlite3.Error`."""
-    return made(asked, read_span(db, asked, now_ms), read_besides(db, asked, now_ms))
-
-
 def read_span(
     db: sqlite3.Connection, asked: Asked, now_ms: int
 ) -> tuple[trends.Steps, dict[sums.Key, Sums]] | None:
-    """None for a record without a call. With `read_besides`, in another thread, it is half the wait."""
+    """None for a record without a call. `read_besides` may run meanwhile, in another thread. Raises `sqlite3.Error`."""
     if db.execute(ANY_CALL).fetchone() is None:
         return None
     given = sums.tables(asked.span.width_ms)

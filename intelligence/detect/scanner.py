@@ -151,8 +151,9 @@ class Scanner:
                 fresh.setdefault(place.source, {})[digest] = data
         found: dict[bytes, Look] = {}
         for source, some in fresh.items():
-            if len(some) > 1 and (sieve := sieve_of(kinds & FOR.get(source, ALL))):
-                found |= zip(some, look(list(some.values()), sieve, deadline), strict=True)
+            wanted = kinds & FOR.get(source, ALL)
+            if len(some) > 1 and (sieve := sieve_of(wanted)):
+                found |= zip(some, look(list(some.values()), sieve, wanted, deadline), strict=True)
         return found
 
     def _part(

@@ -51,23 +51,25 @@ class Look:
         return bool(self.candidates or self.triggers or self.model or self.content)
 
 
-def look(datas: Sequence[bytes], sieve: Sieve, deadline: float | None = None) -> Iterator[Look]:
-    """Of each text, in order. Each is of at most `SHORT_BYTES`. Raises `DeadlineExceeded`."""
+def look(
+    datas: Sequence[bytes], sieve: Sieve, kinds: frozenset[str], deadline: float | None = None
+) -> Iterator[Look]:
+    """Of each text, in order, what may be of `kinds`. Each is of at most `SHORT_BYTES`. Raises `DeadlineExceeded`."""
     some: list[bytes] = []
     size = 0
     for data in datas:
         if some and size + len(data) > _TOGETHER_BYTES:
             check(deadline)
-            yield from _look(some, sieve)
+            yield from _look(some, sieve, kinds)
             some, size = [], 0
         some.append(data)
         size += len(data) + 1
     if some:
         check(deadline)
-        yield from _look(some, sieve)
+        yield from _look(some, sieve, kinds)
 
 
-def _look(datas: Sequence[bytes], sieve: Sieve) -> list[Look]:
+def _look(datas: Sequence[bytes], sieve: Sieve, kinds: frozenset[str]) -> list[Look]:
     joined = b"\n".join(datas)
     lengths = np.array([len(data) for data in datas])
     begins = np.concatenate(([0], np.cumsum(lengths + 1)[:-1]))
@@ -79,20 +81,22 @@ def _look(datas: Sequence[bytes], sieve: Sieve) -> list[Look]:
             datas, begins.tolist(), borders[:-1].tolist(), borders[1:].tolist(), strict=True
         )
     ]
-    of = np.repeat(np.arange(len(datas)), np.diff(borders))
     if sieve.overlapping:
         _candidates(looks, sieve.candidates(joined), begins, lengths)
     else:  # one that goes over a border would hide one behind it
         for one in looks:
             one.candidates = sieve.candidates(one.data)
-    numbers, blocks = _apart(of, borders)
-    for text, trigger in injection.triggers(words, numbers, of):
-        one, (family, start, end) = looks[text], trigger
-        one.triggers.append((family, max(0, start - one.begin), end - one.begin))
-    for text in _hopeful(words, numbers, blocks, lengths):
-        looks[text].model = True
-    for text in content.may_be_about(joined, begins, words, np.diff(borders)):
-        looks[text].content = True
+    if "injection" in kinds:
+        of = np.repeat(np.arange(len(datas)), np.diff(borders))
+        numbers, blocks = _apart(of, borders)
+        for text, (family, start, end) in injection.triggers(words, numbers, of):
+            one = looks[text]
+            one.triggers.append((family, max(0, start - one.begin), end - one.begin))
+        for text in _hopeful(words, numbers, blocks, lengths):
+            looks[text].model = True
+    if "content" in kinds:
+        for text in content.may_be_about(joined, begins, words, np.diff(borders)):
+            looks[text].content = True
     return looks
 
 
@@ -124,4 +128,4 @@ def _hopeful(words: features.Words, numbers: Any, blocks: Any, lengths: Any) -> 
     hopes = injection_model.hopes(words, model, numbers, int(blocks[-1]))
     limits = model.threshold + injection_model.allowances(lengths) - _ROUNDING
     texts = np.repeat(np.arange(len(lengths)), np.diff(blocks))
-    return list(np.unique(texts[hopes > limits[texts]]))
+    return [int(text) for text in np.unique(texts[hopes > limits[texts]])]

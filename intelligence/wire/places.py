@@ -219,7 +219,7 @@ _ANSWER_TEXTS = (
     "response",
 )
 _ANSWER_LISTS = ("choices", "candidates", "output", "outputs", "results", "generations")
-_ANSWERWRAPPERS = ("message", "output", "response", "result", "content", "delta")
+_ANSWER_WRAPPERS = ("message", "output", "response", "result", "content", "delta")
 _ANSWER_DEPTH = 12
 
 
@@ -249,7 +249,7 @@ def _members(walk: Walk, at: str, value: dict[str, Any], depth: int) -> None:
     for key, inner in value.items():
         here = f"{at}/{step(key)}"
         if (key in _ANSWER_LISTS and isinstance(inner, list)) or (
-            key in _ANSWERWRAPPERS and isinstance(inner, dict)
+            key in _ANSWER_WRAPPERS and isinstance(inner, dict)
         ):
             _answer(walk, here, inner, depth + 1)
         elif key in _THOUGHTS and not (key == "reasoning" and isinstance(inner, dict)):

@@ -34,7 +34,8 @@ def test_what_a_span_adds_up_to_is_exact(db: sqlite3.Connection, span: str) -> N
     for n, age in enumerate(ages):
         add_call(db, age_ms=age, client=f"c{n % 3}")
     for by in ("model", "client"):
-        found = content.read(db, Asked(span, by), now)
+        asked = Asked(span, by)
+        found = content.made(asked, content.read_span(db, asked, now), content.read_besides(db, asked, now))
         assert found.requests == sum(age < width for age in ages) > 3
         assert sum(int(row.requests) for row in found.table) == found.requests
 
