@@ -1,12 +1,10 @@
 """The lists that rules look things up in: how many entries of each are in force, and what is wrong with those that are fetched.
 
-A feed is behind when it failed, and when it came no more although it was due twice over: then nobody fetches it. What came last
-stays in force meanwhile.
+What came last of a feed that is behind stays in force meanwhile.
 """
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -50,10 +48,4 @@ def _list(name: str, one: dict[str, Any], state: State | None) -> PolicyList:
         return PolicyList(name, one["kind"], source, bool(url), entries)
     at = state.fetched_at and state.fetched_at * 1000
     every = one.get("every", List.model_fields["every"].default)
-    return PolicyList(name, one["kind"], source, True, entries, at, state.fault or _late(state, every))
-
-
-def _late(state: State, every: float) -> str | None:
-    if state.fetched_at is None or time.time() - state.fetched_at < 2 * every + feeds.AGAIN_SECONDS:
-        return None
-    return "it was to be fetched again long ago, and nobody did; the worker does that"
+    return PolicyList(name, one["kind"], source, True, entries, at, state.behind(every))

@@ -107,7 +107,7 @@ def list_(as_json: bool) -> None:
             name: {
                 "kind": one.spec.kind,
                 "entries": None if one.entries is None else len(one.entries),
-                "fault": feeds[name].fault if name in feeds else None,
+                "fault": feeds[name].behind(one.spec.every) if name in feeds else None,
             }
             for name, one in policies.lists.items()
         }
@@ -242,8 +242,8 @@ def schema() -> None:
 def _tell_list(name: str, one: NamedList, state: State | None) -> None:
     count = "not fetched yet" if one.entries is None else _count(len(one.entries), "entry", "entries")
     click.echo(f"{name:<28} {'list of ' + one.spec.kind:<18} {one.spec.file or one.spec.url:<34} {count}")
-    if state and one.spec.url and state.fault:
-        click.secho(f"  {state.fault}", fg="red", err=True)
+    if state and one.spec.url and (fault := state.behind(one.spec.every)):
+        click.secho(f"  {fault}", fg="red", err=True)
 
 
 def _checked(at: Path, only: str | None = None) -> PolicySet:

@@ -58,6 +58,13 @@ class State:
     sha256: str | None = None
     fault: str | None = None
 
+    def behind(self, every: float) -> str | None:
+        """Why what is in force is not what it should be: the feed failed, or came no more though it was due twice over (`every`
+        is in seconds): then nobody fetches it."""
+        if self.fault or self.fetched_at is None or time.time() - self.fetched_at < 2 * every + AGAIN_SECONDS:
+            return self.fault
+        return "it was to be fetched again long ago, and nobody did; the worker does that"
+
 
 def states(data_dir: Path) -> dict[str, State]:
     """Of every feed there was."""

@@ -82,9 +82,8 @@ def parse(text: str, name: str) -> Written:
             loader.dispose()
     except yaml.MarkedYAMLError as e:
         line = e.problem_mark.line + 1 if e.problem_mark else 1
-        line = min(
-            line, len(text.splitlines())
-        )  # what ends too early, libyaml puts on the line after the last
+        # What ends too early, libyaml puts on the line after the last.
+        line = min(line, len(text.splitlines()))
         raise PolicyError(f"{name}:{line}: not valid YAML: {e.problem or e.context or e}") from None
     except (yaml.YAMLError, ValueError, RecursionError, OverflowError) as e:
         raise PolicyError(f"{name}: not valid YAML: {e}") from None
