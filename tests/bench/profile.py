@@ -18,6 +18,8 @@ from tests.bench.rows import LONG, SHORT
 LOADS: dict[str, dict[str, float]] = {
     "json": {"prompts": 2_000, "concurrency": 16, "size": SHORT},
     "json-200k": {"prompts": 300, "concurrency": 16, "size": LONG},
+    "governed": {"prompts": 300, "concurrency": 16, "size": LONG},
+    "governed-cold": {"prompts": 60, "concurrency": 1, "size": LONG, "new_histories": True},
     "first-byte": {"streams": 100, "chunks": 2, "every_ms": 1},
     "latency": {"streams": 16, "chunks": 400, "every_ms": 10},
     "latency-mix": {"streams": 16, "chunks": 400, "every_ms": 10, "prompts_per_second": 20, "size": LONG},
@@ -30,7 +32,7 @@ def profile(row: str, *, web: bool, out: Path | None = None, lines: int = 45) ->
         folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="llmitm-bench-"))
         s = stack.enter_context(stage(Path(folder)))
         found = out or Path(folder) / "profile.pstats"
-        kind = "llmitm+web" if web else "llmitm"
+        kind = "llmitm+rules" if row.startswith("governed") else "llmitm+web" if web else "llmitm"
         candidate = s.start(stack, kind, "profiled", launcher=launcher(found.absolute()))
         candidate.burst(prompts=100, concurrency=16, size=SHORT)
         _measure(candidate, LOADS[row], found)
