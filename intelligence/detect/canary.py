@@ -14,15 +14,19 @@ SHORTEST = 8
 
 def canaries(text: Text, tokens: Sequence[str]) -> list[Detection]:
     """Each place of each token, whatever its case."""
-    return list(_places(text, tokens))
+    return [
+        Detection("canary", "canary", 1.0, *text.span(*place), "canary")
+        for place in places(text.lower, tokens)
+    ]
 
 
-def _places(text: Text, tokens: Sequence[str]) -> Iterator[Detection]:
+def places(lower: bytes, tokens: Sequence[str]) -> Iterator[tuple[int, int]]:
+    """(start, end) in text in lower case."""
     for token in tokens:
         wanted = token.encode("utf-8", "replace").lower()
         if len(wanted) < SHORTEST:
             continue
-        at = text.lower.find(wanted)
+        at = lower.find(wanted)
         while at >= 0:
-            yield Detection("canary", "canary", 1.0, *text.span(at, at + len(wanted)), "canary")
-            at = text.lower.find(wanted, at + len(wanted))
+            yield at, at + len(wanted)
+            at = lower.find(wanted, at + len(wanted))

@@ -9,6 +9,7 @@ Limits: English, and the first 64 KB.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import cache
 from typing import Any
 
@@ -36,8 +37,6 @@ _LONGEST = 1 << 16
 _SHARE = {"code": 0.06, "personal": 0.05, "financial": 0.06, "medical": 0.06, "legal": 0.06}
 _DIFFERENT = 4
 _PUNCTUATION = b"{}();=<>[]_"
-_MARKS = np.array([byte in _PUNCTUATION for byte in range(256)])
-_ROUNDING = 1e-9
 
 
 @cache
@@ -50,49 +49,39 @@ def _table() -> Any:
 
 def content(text: Text) -> list[Detection]:
     """One detection, over the whole text, for each matter that it is about."""
-    _, piece, words = text.pieces[0]
-    data = piece[:_LONGEST]
-    count = int(np.searchsorted(words.starts, _LONGEST))
-    if count < _FEWEST_WORDS:
-        return []
-    places = words.place[:count]
+    if text.look is not None:
+        found = text.look.content
+    else:
+        _, piece, words = text.pieces[0]
+        data = piece[:_LONGEST]
+        count = int(np.searchsorted(words.starts, len(data)))
+        begins, counts = np.zeros(1, np.intp), np.array([count])
+        found = [(matter, share) for _, matter, share in about(data, begins, words.place[:count], counts)]
+    return [
+        Detection("content", matter, round(min(0.85, 0.5 + share), 3), 0, len(text.text), f"content.{matter}")
+        for matter, share in found
+    ]
+
+
+def about(joined: bytes, begins: Any, places: Any, counts: Any) -> Iterator[tuple[int, str, float]]:
+    """Of texts laid end to end: (number of the text, matter, share of it), for each matter that a text is about. `begins` are
+    where they do (bytes), and a byte is between two; `places` those of their words, `counts` how many of these each has."""
     bits = _table()[places]
     known = np.flatnonzero(bits)
     if len(known) < _DIFFERENT:
-        return []
-    bits, places = bits[known], places[known]
-    found = []
+        return
+    bits, places, of = bits[known], places[known], np.repeat(np.arange(len(begins)), counts)[known]
     for number, matter in enumerate(LEXICON):
-        mine = bits & (1 << number) != 0
-        words_of_it = int(np.count_nonzero(mine))
-        if words_of_it < _DIFFERENT:
-            continue
-        share = words_of_it / count
-        if matter == "code":
-            share += (len(data) - len(data.translate(None, _PUNCTUATION))) / len(data)
-        if share >= _SHARE[matter] and len(np.unique(places[mine])) >= _DIFFERENT:
-            score = min(0.85, 0.5 + share)
-            found.append(
-                Detection("content", matter, round(score, 3), 0, len(text.text), f"content.{matter}")
-            )
-    return found
-
-
-def may_be_about(joined: bytes, begins: Any, words: features.Words, counts: Any) -> list[int]:
-    """Of texts laid end to end, of less than 64 KB each, those that may be about something. `begins` are where they do (bytes),
-    `counts` their words."""
-    of = np.repeat(np.arange(len(begins)), counts)
-    bits = _table()[words.place]
-    known = np.flatnonzero(bits)
-    bits, of = bits[known], of[known]
-    ends = np.append(begins[1:], len(joined) + 1)
-    marks = np.concatenate(([0], np.cumsum(_MARKS[np.frombuffer(joined, np.uint8)]), [0]))
-    marks[-1] = marks[-2]
-    maybe = np.zeros(len(begins), np.bool_)
-    for number, matter in enumerate(LEXICON):
-        mine = np.bincount(of[bits & (1 << number) != 0], minlength=len(begins))
-        share = mine / np.maximum(counts, 1)
-        if matter == "code":
-            share += (marks[ends] - marks[begins]) / np.maximum(ends - begins - 1, 1)
-        maybe |= (mine >= _DIFFERENT) & (share >= _SHARE[matter] - _ROUNDING)
-    return [int(text) for text in np.flatnonzero(maybe & (counts >= _FEWEST_WORDS))]
+        mine = np.flatnonzero(bits & (1 << number))
+        different = np.bincount(
+            np.unique(of[mine] << features.BITS | places[mine]) >> features.BITS, minlength=len(counts)
+        )
+        words_of_it = np.bincount(of[mine], minlength=len(counts))
+        for text in np.flatnonzero((different >= _DIFFERENT) & (counts >= _FEWEST_WORDS)).tolist():
+            share = float(words_of_it[text] / counts[text])
+            if matter == "code":
+                end = begins[text + 1] - 1 if text + 1 < len(begins) else len(joined)
+                data = joined[begins[text] : end]
+                share += (len(data) - len(data.translate(None, _PUNCTUATION))) / len(data)
+            if share >= _SHARE[matter]:
+                yield text, matter, share

@@ -1,8 +1,8 @@
 """What the order of a conversation's parts shows and no part by itself: a call that serves what a result brought in, a secret
 that a later call carries on.
 
-`Order` is told of one part after the other. Of a piece in which nothing was found, `Known` is all that is needed to pass over it:
-no text, only hashes, and the names of the tools it calls.
+`Order` is told of one part after the other. `Known` is what is kept of a piece: no text, only hashes, and the names of the tools it
+calls. Where nothing was found it is all that is needed to pass over the piece.
 """
 
 from __future__ import annotations
@@ -26,10 +26,11 @@ _MOST_KEPT = 64
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """A piece where none of `kinds` was found. `calls` and `aims`: it has tool calls, and these name targets. `asked` and
-    `brought` are targets too, `names` tools by call id."""
+    """Of a piece that was looked at for `kinds`: whether some was `found`; `calls` and `aims`: it has tool calls, and these name
+    targets. `asked` and `brought` are targets too, `names` tools by call id."""
 
     kinds: frozenset[str]
+    found: bool
     calls: bool
     aims: bool
     asked: frozenset[int]
@@ -42,6 +43,7 @@ class Known:
             return self
         return Known(
             self.kinds | before.kinds,
+            self.found or before.found,
             self.calls,
             self.aims or before.aims,
             self.asked | before.asked,
@@ -106,22 +108,27 @@ _NONE: frozenset[int] = frozenset()
 
 
 def known(
-    kinds: frozenset[str], places: Sequence[Any], named: Sequence[frozenset[int]], names: Mapping[str, str]
+    kinds: frozenset[str],
+    places: Sequence[Any],
+    named: Sequence[frozenset[int]],
+    names: Mapping[str, str],
+    *,
+    found: bool,
 ) -> Known:
-    """Of a piece where nothing was found."""
+    """Of a piece that was read."""
     calls = any(place.source == "tool_call" for place in places)
-    if not (calls or names or any(named)):
-        return _plain(kinds)
+    if not (found or calls or names or any(named)):
+        return plain(kinds)
     asked, brought, aims = set[int](), set[int](), False
     for place, targets_ in zip(places, named, strict=True):
         if place.source == "tool_call":
             aims = aims or bool(targets_)
         else:
             (brought if place.source == "tool_result" else asked).update(targets_)
-    return Known(kinds, calls, aims, frozenset(asked), frozenset(brought), names)
+    return Known(kinds, found, calls, aims, frozenset(asked), frozenset(brought), names)
 
 
 @cache
-def _plain(kinds: frozenset[str]) -> Known:
+def plain(kinds: frozenset[str]) -> Known:
     """As most are."""
-    return Known(kinds, False, False, _NONE, _NONE, {})
+    return Known(kinds, False, False, False, _NONE, _NONE, {})

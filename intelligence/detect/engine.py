@@ -157,10 +157,12 @@ class Sieve:
             [[one.begin for one in self._looked if one.group is group] for group in groups]
         )
 
-    def sift(self, text: Text, deadline: float | None = None) -> None:
-        """Fill `text.sifted` for each of the groups. Raises `DeadlineExceeded`."""
-        data, look = text.data, text.look
-        known = look.candidates if look is not None and look.sieve is self else None
+    def sift(
+        self, text: Text, deadline: float | None = None, known: list[tuple[int, int]] | None = None
+    ) -> None:
+        """Fill `text.sifted` for each of the groups. `known` are candidates that this sieve has found, or one that begins with
+        the same groups. Raises `DeadlineExceeded`."""
+        data = text.data
         hits: dict[Group, list[Hit]] = {group: [] for group in self.groups}
         done = dict.fromkeys(self.groups, 0)
         tried = [0] * len(self._looked)
@@ -170,6 +172,8 @@ class Sieve:
             for number, (to, index) in enumerate(seen, 1):
                 if not number % BETWEEN_LOOKS:
                     detection.check(deadline)
+                if index >= len(self._looked):
+                    continue
                 one = self._looked[index]
                 end = base + to
                 if end <= done[one.group]:

@@ -67,7 +67,8 @@ def injection(text: Text, deadline: float | None = None) -> list[Detection]:
         check(deadline)
         if not len(words.starts):
             continue
-        found += _sentences(base, piece, _triggers(words) if look is None else look.triggers)
+        called = _called(piece, words) if look is None else look.called
+        found += _sentences(base, piece, called)
         if look is None or look.model:
             for start, end, above in injection_model.windows(words, len(data)):
                 suspected.append((base + start, base + end, above))
@@ -117,58 +118,72 @@ def _lexicon() -> features.Lexicon:
     return made
 
 
-type Trigger = tuple[int, int, int]
+type Called = tuple[int, int, int]
 """(family, start, end): a stretch of bytes in which a family's patterns are to be tried, because one of its first words is
-followed by one of its second."""
+followed by one of its second, and some pattern matches there."""
 
 
-def triggers(words: features.Words, numbers: Any, of: Any) -> Iterator[tuple[int, Trigger]]:
-    """With the number of the text, for texts laid end to end: `numbers` of the words, and `of` which text each is."""
+def called(
+    data: bytes, words: features.Words, numbers: Any, of: Any, begins: Any, ends: Any
+) -> Iterator[tuple[int, Called]]:
+    """With the number of the text, for texts laid end to end in `data`, from `begins` to `ends`: `numbers` of the words, and `of`
+    which text each is."""
+    tried = [0] * len(FAMILIES)
+    patterns = families()
+    for text, called_for, start, end in _stretches(words, numbers, of, begins, ends):
+        while called_for:
+            lowest = called_for & -called_for
+            called_for ^= lowest
+            family = lowest.bit_length() - 1
+            # Stretches of one family overlap; what was tried once is not tried again.
+            if end <= tried[family]:
+                continue
+            begin = max(start, tried[family] - _BEFORE)
+            tried[family] = end
+            if patterns[family][0].search(data, begin, end) is not None:
+                yield text, (family, begin, end)
+
+
+def _stretches(
+    words: features.Words, numbers: Any, of: Any, begins: Any, ends: Any
+) -> Iterator[tuple[int, int, int, int]]:
+    """(text, families as bits, start, end)"""
     known, bits = _lexicon().look_up(words)
     completes = ((bits >> _COMPLETES) & _SIXTEEN).astype(np.uint16)
-    called = ((bits >> _ALONE) & _SIXTEEN).astype(np.uint16)
-    begins = (bits & _SIXTEEN).astype(np.uint16)
+    calling = ((bits >> _ALONE) & _SIXTEEN).astype(np.uint16)
+    opens = (bits & _SIXTEEN).astype(np.uint16)
     # Only words of the lists are left; how far apart two stand is told by their numbers.
     told = numbers[known]
     for ahead in range(1, min(NEAR, len(known) - 1) + 1):
-        both = begins[:-ahead] & completes[ahead:]
+        both = opens[:-ahead] & completes[ahead:]
         both[told[ahead:] - told[:-ahead] > NEAR] = 0
-        called[:-ahead] |= both
-    calling = np.flatnonzero(called)
-    first = known[calling]
-    columns = (
-        of[first].tolist(),
-        called[calling].tolist(),
-        words.starts[first].tolist(),
-        words.ends[first].tolist(),
+        calling[:-ahead] |= both
+    of_all = np.flatnonzero(calling)
+    first = known[of_all]
+    texts = of[first]
+    return zip(
+        texts.tolist(),
+        calling[of_all].tolist(),
+        np.maximum(words.starts[first] - _BEFORE, begins[texts]).tolist(),
+        np.minimum(words.ends[first] + _BEHIND, ends[texts]).tolist(),
+        strict=True,
     )
-    for text, families_called, start, end in zip(*columns, strict=True):
-        while families_called:
-            lowest = families_called & -families_called
-            yield text, (lowest.bit_length() - 1, max(0, start - _BEFORE), end + _BEHIND)
-            families_called ^= lowest
 
 
-def _triggers(words: features.Words) -> list[Trigger]:
+def _called(data: bytes, words: features.Words) -> Iterator[Called]:
     """Of one text."""
     count = len(words.starts)
-    return [trigger for _, trigger in triggers(words, np.arange(count), np.zeros(count, np.intp))]
+    one = called(
+        data, words, np.arange(count), np.zeros(count, np.intp), np.array([0]), np.array([len(data)])
+    )
+    return (stretch for _, stretch in one)
 
 
-def _sentences(base: int, piece: bytes, called: Iterable[Trigger]) -> Iterator[_Found]:
+def _sentences(base: int, piece: bytes, called: Iterable[Called]) -> Iterator[_Found]:
     """Matches of the families' patterns. The piece begins at `base`."""
-    tried = [0] * len(FAMILIES)
     patterns = families()
     for family, start, end in called:
-        # Stretches of one family overlap; what was tried once is not tried again.
-        if end <= tried[family]:
-            continue
-        start = max(start, tried[family] - _BEFORE)
-        end = tried[family] = min(end, len(piece))
-        together, each = patterns[family]
-        if together.search(piece, start, end) is None:
-            continue
-        for sentence, pattern in each:
+        for sentence, pattern in patterns[family][1]:
             for match in pattern.finditer(piece, start, end):
                 first, last = match.span()
                 if _not_quoted(piece, first, last):

@@ -52,10 +52,17 @@ def _worded(type: str, words: str, regex: str) -> Rule:
 
 # Those with letters in them.
 LETTERED: tuple[Rule, ...] = (
-    _lettered(
+    Rule(
+        "pii.it_fiscal_code",
         "it_fiscal_code",
-        r"(?i:[A-Z]{6}[0-9LMNPQRSTUV]{2}[ABCDEHLMPRST][0-9LMNPQRSTUV]{2}[A-Z][0-9LMNPQRSTUV]{3}[A-Z])",
+        # Six letters stand everywhere, so the year is its mark: of two people with one code, digits of the second become letters
+        # from the right.
+        r"(?i)[0-9]{2}[ABCDEHLMPRST][0-9LMNPQRSTUV]{2}[A-Z]",
+        0.9,
         _checked("it.codicefiscale"),
+        r"(?i)\b[A-Z]{6}[0-9]{2}[ABCDEHLMPRST][0-9LMNPQRSTUV]{2}[A-Z][0-9LMNPQRSTUV]{3}[A-Z]\b",
+        before=16,
+        behind=16,
     ),
     _lettered("mx_curp", r"[A-Z]{4}[0-9]{6}[HM][A-Z]{5}[A-Z0-9][0-9]", _checked("mx.curp")),
     _lettered(

@@ -12,7 +12,6 @@ from functools import cache
 from intelligence.detect.assigned import group as assigned
 from intelligence.detect.canary import canaries
 from intelligence.detect.commands import commands
-from intelligence.detect.commands import group as command_group
 from intelligence.detect.content import content
 from intelligence.detect.detection import KINDS, Detection
 from intelligence.detect.engine import Sieve, Text
@@ -48,17 +47,17 @@ def scan(
     deadline: float | None,
     seen: Look | None = None,
 ) -> list[Detection]:
-    """Detections of `kinds`, in order. `tokens` are canaries, `seen` what was seen of the text together with others. Raises
-    `DeadlineExceeded`."""
+    """Detections of `kinds`, in order. `tokens` are canaries, `seen` what was seen of the text together with others, but for
+    commands and canaries. Raises `DeadlineExceeded`."""
+    if seen is not None and not seen.worth_it(kinds) and not tokens:
+        kinds &= {"command"}
+        if not kinds:
+            return []
     sieve = sieve_of(kinds)
-    if seen is not None and seen.sieve is not sieve:
-        seen = None
-    if seen is not None and not seen.worth_it and not tokens:
-        return []
     one = Text(text)
     one.look = seen
     if sieve is not None:
-        sieve.sift(one, deadline)
+        sieve.sift(one, deadline, None if seen is None else seen.candidates)
     found: list[Detection] = []
     # What leaves by a text depends on what private things stand in it.
     private = bool(kinds & {"exfiltration"}) and source in (None, "assistant", "tool_call")
@@ -76,25 +75,25 @@ def scan(
         found += commands(one, deadline)
     if "canary" in kinds and tokens:
         found += canaries(one, tokens)
-    if "content" in kinds and (one.look is None or one.look.content):
+    if "content" in kinds:
         found += content(one)
     return sorted((d for d in found if d.kind in kinds), key=lambda d: (d.start, d.end, d.kind))
 
 
-def sieve_of(kinds: frozenset[str]) -> Sieve | None:
-    """What goes over a text once for all of `kinds`. For one kind its own pass is enough."""
-    if len(kinds & _BY_PATTERN) < 2:
+def sieve_of(kinds: frozenset[str], fewest: int = 2) -> Sieve | None:
+    """What goes over a text once for all of `kinds` but commands, which stand where few texts are. For one kind its own pass is
+    enough."""
+    if len(kinds & _BY_PATTERN) < fewest:
         return None
-    return _sieves()["command" in kinds, bool(kinds & {"exfiltration", "injection"})]
+    return _sieves()[bool(kinds & _UNTRUSTED)]
 
 
-_BY_PATTERN = frozenset({"secret", "pii", "exfiltration", "injection", "command"})
+_BY_PATTERN = frozenset({"secret", "pii", "exfiltration", "injection"})
+_UNTRUSTED = frozenset({"exfiltration", "injection"})
 
 
 @cache
-def _sieves() -> dict[tuple[bool, bool], Sieve]:
-    """Three, for what is trusted, for what is not, and for what is run: each has its automaton to keep."""
+def _sieves() -> dict[bool, Sieve]:
+    """For what is trusted, and for what is not: each has its automaton to keep."""
     trusted = Sieve((*secret_groups(), assigned(), pii_group(), numbers()))
-    untrusted = Sieve((*trusted.groups, exfiltration_group(), marks()))
-    run = Sieve((*untrusted.groups, command_group()))
-    return {(False, False): trusted, (False, True): untrusted, (True, False): run, (True, True): run}
+    return {False: trusted, True: Sieve((*trusted.groups, exfiltration_group(), marks()))}

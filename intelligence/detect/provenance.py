@@ -16,6 +16,8 @@ from collections.abc import Set as AbstractSet
 from itertools import accumulate
 from typing import Any
 
+import numpy as np
+
 from intelligence.detect.detection import Detection
 from intelligence.detect.engine import Text, compiled, spans
 
@@ -42,6 +44,12 @@ def targets(texts: Sequence[str]) -> list[frozenset[int]]:
         if len(of_text) < _MOST:
             of_text.add(hash(joined[start:end].lower()))
     return [frozenset(found.get(number, ())) for number in range(len(texts))]
+
+
+def naming(joined: bytes, begins: Any, deadline: float | None = None) -> set[int]:
+    """Which of the texts, laid end to end, name targets."""
+    starts = [start for start, _ in spans(_TARGET, joined, deadline)]
+    return set((np.searchsorted(begins, starts, side="right") - 1).tolist())
 
 
 def served(place: Any, asked: AbstractSet[int], brought: Mapping[int, bool]) -> list[Detection]:

@@ -9,17 +9,17 @@ from __future__ import annotations
 
 import os
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from hashlib import blake2b
-from itertools import islice
 from typing import Any
 
-from intelligence.detect.conversation import Known, Order, known
+from intelligence.detect.conversation import Known, Order, known, plain
 from intelligence.detect.detection import DeadlineExceeded, Detection, check
+from intelligence.detect.glance import Glance, glance
 from intelligence.detect.one_text import ALL, FOR, scan, sieve_of
-from intelligence.detect.together import SHORT_BYTES, Look, look
+from intelligence.detect.together import NOTHING, Look, laid, look
 
 __all__ = ["ALL", "DeadlineExceeded", "Detection", "Scanner", "Settings", "detector"]
 
@@ -31,10 +31,6 @@ class Settings:
     canaries: tuple[str, ...] = ()
     key: bytes = field(default_factory=lambda: os.urandom(32))
     remembered_parts: int = 4096
-
-
-# Places, the names of tools in them; and of each place what stands in it, and the targets it names.
-type _Read = tuple[list[Any], dict[str, str], list[list[Detection]], list[frozenset[int]]]
 
 
 class Scanner:
@@ -61,11 +57,15 @@ class Scanner:
         """What stands in the parts of a conversation, old and new, and what only their order shows. Raises
         `DeadlineExceeded`."""
         order = Order(kinds)
-        found: list[tuple[Any, Detection]] = []
-        parts = self._parts(places, kinds, deadline)
-        for place, here, named in zip(places, parts, order.named(places), strict=True):
-            found += [(place, d) for d in (*here, *order.part(place, here, named))]
-        return found
+        datas = [_bytes(place) for place in places]
+        looks = look(*laid(datas), sieve_of(kinds, 1), kinds, deadline)
+        seen = {data: looks.get(number, NOTHING) for number, data in enumerate(datas)}
+        return [
+            (place, d)
+            for place, named in zip(places, order.named(places), strict=True)
+            for here in [self._part(place, kinds, deadline, seen)]
+            for d in (*here, *order.part(place, here, named))
+        ]
 
     def pieces(
         self, pieces: Sequence[Any], kinds: frozenset[str] = ALL, *, deadline: float | None = None
@@ -75,93 +75,63 @@ class Scanner:
         order, names = Order(kinds), dict[str, str]()
         found: list[tuple[Any, Detection]] = []
         digests = self._piece_digests(pieces)
-        unknown = self._unknown(pieces, digests, kinds, order, deadline)
+        glanced, at = self._glance(pieces, digests, kinds, deadline)
         for number, (piece, digest) in enumerate(zip(pieces, digests, strict=True)):
             before = self._pieces.get(digest)
-            if before and kinds <= before.kinds and order.passes(before):
+            if before and kinds <= before.kinds and not before.found and order.passes(before):
                 self._pieces.move_to_end(digest)
                 order.passed(before)
                 if before.names:
                     names |= before.names
                 continue
-            read = unknown.get(number)
-            if read is None:
-                places, own = piece.places(names)
-                read = places, own, self._parts(places, kinds, deadline), order.named(places)
-            places, own, parts, named = read
+            fresh = glanced.get(number)
+            if at and fresh is not None and fresh not in at.to_read:
+                self._keep(self._pieces, digest, plain(kinds).and_(before))
+                continue
+            check(deadline)
+            places, own = piece.places(names)
             names |= own
-            count = len(found)
-            for place, here, targets in zip(places, parts, named, strict=True):
-                found += [(place, d) for d in (*here, *order.part(place, here, targets))]
-            if count == len(found) and (clean := known(kinds, places, named, own)).small:
-                self._keep(self._pieces, digest, clean.and_(before))
-        return found
-
-    def _unknown(
-        self,
-        pieces: Sequence[Any],
-        digests: Sequence[bytes],
-        kinds: frozenset[str],
-        order: Order,
-        deadline: float | None,
-    ) -> dict[int, _Read]:
-        """Pieces that have to be read, by number. Their parts are scanned together."""
-        names, read = dict[str, str](), dict[int, tuple[list[Any], dict[str, str]]]()
-        for number, (piece, digest) in enumerate(zip(pieces, digests, strict=True)):
-            before = self._pieces.get(digest)
-            if before and kinds <= before.kinds:
-                names |= before.names
-            else:
-                check(deadline)
-                read[number] = piece.places(names)
-                names |= read[number][1]
-        everywhere = [place for places, _ in read.values() for place in places]
-        parts, named = iter(self._parts(everywhere, kinds, deadline)), iter(order.named(everywhere))
-        return {
-            number: (places, own, list(islice(parts, len(places))), list(islice(named, len(places))))
-            for number, (places, own) in read.items()
-        }
-
-    def _parts(
-        self, places: Sequence[Any], kinds: frozenset[str], deadline: float | None
-    ) -> list[list[Detection]]:
-        """What stands in each."""
-        datas = [place.text.encode("utf-8", "replace") for place in places]
-        digests = [self._digest(data, place.source) for data, place in zip(datas, places, strict=True)]
-        looks = self._looks(places, datas, digests, kinds, deadline)
-        found = [
-            self._part(place, digest, kinds, deadline, looks.get(digest))
-            for place, digest in zip(places, digests, strict=True)
-        ]
+            seen = at.looks(fresh) if at and fresh is not None else {}
+            count, targets = len(found), order.named(places)
+            for place, named in zip(places, targets, strict=True):
+                here = self._part(place, kinds, deadline, seen)
+                found += [(place, d) for d in (*here, *order.part(place, here, named))]
+            what = known(kinds, places, targets, own, found=count < len(found))
+            if what.small:
+                self._keep(self._pieces, digest, what.and_(before))
         check(deadline)
         return found
 
-    def _looks(
-        self,
-        places: Sequence[Any],
-        datas: Sequence[bytes],
-        digests: Sequence[bytes],
-        kinds: frozenset[str],
-        deadline: float | None,
-    ) -> dict[bytes, Look]:
-        """At those that nobody has seen, where it is several."""
-        fresh: dict[str, dict[bytes, bytes]] = {}
-        for place, data, digest in zip(places, datas, digests, strict=True):
-            if len(data) <= SHORT_BYTES and digest not in self._seen:
-                fresh.setdefault(place.source, {})[digest] = data
-        found: dict[bytes, Look] = {}
-        for source, some in fresh.items():
-            wanted = kinds & FOR.get(source, ALL)
-            if len(some) > 1 and (sieve := sieve_of(wanted)):
-                found |= zip(some, look(list(some.values()), sieve, wanted, deadline), strict=True)
-        return found
+    def _glance(
+        self, pieces: Sequence[Any], digests: Sequence[bytes], kinds: frozenset[str], deadline: float | None
+    ) -> tuple[dict[int, int], Glance | None]:
+        """At those that nobody has seen, where it is several; and which they are, by the number of the piece."""
+        fresh = [
+            number
+            for number, digest in enumerate(digests)
+            if (before := self._pieces.get(digest)) is None or not kinds <= before.kinds
+        ]
+        if len(fresh) < 2:
+            return {}, None
+        raws = [pieces[number].raw for number in fresh]
+        at = glance(raws, kinds, self.settings.canaries, deadline)
+        return {number: place for place, number in enumerate(fresh)}, at
 
     def _part(
-        self, place: Any, digest: bytes, kinds: frozenset[str], deadline: float | None, looked: Look | None
+        self,
+        place: Any,
+        kinds: frozenset[str],
+        deadline: float | None,
+        looks: Mapping[bytes, Look | None],
     ) -> list[Detection]:
+        """What stands in it. `looks` at texts as their UTF-8."""
+        data = _bytes(place)
+        digest = blake2b(
+            data, digest_size=16, key=self.settings.key, person=place.source.encode()[:16]
+        ).digest()
         seen = self._seen.get(digest, {})
         if missing := (kinds & FOR.get(place.source, ALL)) - seen.keys():
-            fresh = scan(place.text, place.source, missing, self.settings.canaries, deadline, looked)
+            fresh = scan(place.text, place.source, missing, self.settings.canaries, deadline, looks.get(data))
             seen = seen | {
                 kind: tuple(d for d in fresh if d.kind == kind) if fresh else () for kind in missing
             }
@@ -173,9 +143,6 @@ class Scanner:
         remembered.move_to_end(digest)
         while len(remembered) > self.settings.remembered_parts:
             remembered.popitem(last=False)
-
-    def _digest(self, data: bytes, source: str) -> bytes:
-        return blake2b(data, digest_size=16, key=self.settings.key, person=source.encode()[:16]).digest()
 
     def _piece_digests(self, pieces: Sequence[Any]) -> list[bytes]:
         """Kept in each piece: rules ask of one request several times."""
@@ -191,6 +158,11 @@ class Scanner:
             of_piece.update(piece.raw)
             piece.digest = of_piece.digest()
         return [piece.digest for piece in pieces]
+
+
+def _bytes(place: Any) -> bytes:
+    data: bytes = place.text.encode("utf-8", "replace")
+    return data
 
 
 @cache

@@ -1,15 +1,16 @@
 """Many short texts, looked over together: what costs as much for a short text as for a long one is done once for all of them.
 
-The first request of a long conversation has hundreds of parts that nobody has seen. Here they are laid end to end, a line end
-between two, and it is told of each what in it is worth a closer look (`Look`). Most have nothing. The closer look is at the text
+The first request of a long conversation has hundreds of parts that nobody has seen. Here they lie end to end, a line end
+between two, and it is told what in which of them is worth a closer look (`Look`). Most have nothing. The closer look is at the text
 by itself, and finds what it would have found without this: what is told here is never too little, and what is told too much
 leads to nothing.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, field
+from itertools import accumulate
 from typing import Any
 
 import numpy as np
@@ -20,97 +21,127 @@ from intelligence.detect.engine import Sieve
 
 # A longer text is worth a pass of its own.
 SHORT_BYTES = 1 << 15
-_TOGETHER_BYTES = features.PIECE - SHORT_BYTES
 # Sums are made in another order than for a text alone.
 _ROUNDING = 1e-5
 
 
 @dataclass(slots=True)
 class Look:
-    """What in a text, which begins at `begin`, is to be looked at. `candidates` and `triggers` as `sieve` and `injection` find
-    them; `model`: whether some stretch may be an attack; `content`: whether it may be about something."""
+    """What in a text, which begins at `begin`, is to be looked at: `candidates` as a sieve tells them, stretches `called` for as
+    in `injection`, the `model`, whether some stretch may be an attack, and what it is about, with its share, as in `content`."""
 
-    sieve: Sieve
-    data: bytes
-    begin: int
-    among: tuple[features.Words, int, int]
+    begin: int = 0
+    among: tuple[features.Words, int, int] | None = None
     candidates: list[tuple[int, int]] = field(default_factory=list)
-    triggers: list[injection.Trigger] = field(default_factory=list)
+    called: list[injection.Called] = field(default_factory=list)
     model: bool = False
-    content: bool = False
+    content: list[tuple[str, float]] = field(default_factory=list)
 
     @property
     def words(self) -> features.Words:
         """Of the text alone."""
+        if self.among is None:
+            return features.words(b"")
         all_, a, b = self.among
         starts, ends = all_.starts[a:b] - self.begin, all_.ends[a:b] - self.begin
         return features.Words(starts, ends, all_.place[a:b], all_.check[a:b])
 
-    @property
-    def worth_it(self) -> bool:
-        return bool(self.candidates or self.triggers or self.model or self.content)
+    def worth_it(self, kinds: frozenset[str]) -> bool:
+        return bool(
+            self.candidates
+            or ((self.called or self.model) and "injection" in kinds)
+            or (self.content and "content" in kinds)
+        )
+
+
+NOTHING = Look()
+
+
+def laid(datas: Iterable[bytes]) -> tuple[bytes, Any, Any]:
+    """Texts end to end, where they begin, and their lengths."""
+    joined = b"\n".join(datas := list(datas))
+    begins = [0, *accumulate(len(data) + 1 for data in datas)]
+    return joined, np.array(begins[:-1], np.intp), np.array([len(data) for data in datas], np.intp)
 
 
 def look(
-    datas: Sequence[bytes], sieve: Sieve, kinds: frozenset[str], deadline: float | None = None
-) -> Iterator[Look]:
-    """Of each text, in order, what may be of `kinds`. Each is of at most `SHORT_BYTES`. Raises `DeadlineExceeded`."""
-    some: list[bytes] = []
-    size = 0
-    for data in datas:
-        if some and size + len(data) > _TOGETHER_BYTES:
+    joined: bytes,
+    begins: Any,
+    lengths: Any,
+    sieve: Sieve | None,
+    kinds: frozenset[str],
+    deadline: float | None = None,
+) -> dict[int, Look | None]:
+    """By their numbers, texts that may have something of `kinds`, and those that are too long to be told of here (None). A sieve's
+    candidates are all that it has. Raises `DeadlineExceeded`."""
+    found: dict[int, Look | None] = dict.fromkeys(np.flatnonzero(lengths > SHORT_BYTES).tolist())
+    ends = begins + lengths
+    breaks = [*sorted(found), len(begins)]
+    first = 0
+    for last in breaks:
+        while first < last:
             check(deadline)
-            yield from _look(some, sieve, kinds)
-            some, size = [], 0
-        some.append(data)
-        size += len(data) + 1
-    if some:
-        check(deadline)
-        yield from _look(some, sieve, kinds)
+            fits = int(np.searchsorted(ends, begins[first] + features.PIECE, side="right"))
+            until = min(last, fits)
+            base = int(begins[first])
+            some = _look(
+                joined[base : ends[until - 1]], begins[first:until] - base, lengths[first:until], sieve, kinds
+            )
+            found |= {first + number: one for number, one in some.items()}
+            first = until
+        first = last + 1
+    return found
 
 
-def _look(datas: Sequence[bytes], sieve: Sieve, kinds: frozenset[str]) -> list[Look]:
-    joined = b"\n".join(datas)
-    lengths = np.array([len(data) for data in datas])
-    begins = np.concatenate(([0], np.cumsum(lengths + 1)[:-1]))
+def _look(
+    joined: bytes, begins: Any, lengths: Any, sieve: Sieve | None, kinds: frozenset[str]
+) -> dict[int, Look]:
     words = features.words(joined)
     borders = np.searchsorted(words.starts, np.append(begins, len(joined) + 1))
-    looks = [
-        Look(sieve, data, at, (words, a, b))
-        for data, at, a, b in zip(
-            datas, begins.tolist(), borders[:-1].tolist(), borders[1:].tolist(), strict=True
-        )
-    ]
-    if sieve.overlapping:
-        _candidates(looks, sieve.candidates(joined), begins, lengths)
-    else:  # one that goes over a border would hide one behind it
-        for one in looks:
-            one.candidates = sieve.candidates(one.data)
+    counts = np.diff(borders)
+    looks: dict[int, Look] = {}
+
+    def at(text: int) -> Look:
+        if text not in looks:
+            among = words, int(borders[text]), int(borders[text + 1])
+            looks[text] = Look(int(begins[text]), among)
+        return looks[text]
+
+    if sieve is not None:
+        for text, end, pattern in _candidates(sieve, joined, begins, lengths):
+            at(text).candidates.append((end, pattern))
     if "injection" in kinds:
-        of = np.repeat(np.arange(len(datas)), np.diff(borders))
+        of = np.repeat(np.arange(len(begins)), counts)
         numbers, blocks = _apart(of, borders)
-        for text, (family, start, end) in injection.triggers(words, numbers, of):
-            one = looks[text]
-            one.triggers.append((family, max(0, start - one.begin), end - one.begin))
+        for text, (family, start, end) in injection.called(
+            joined, words, numbers, of, begins, begins + lengths
+        ):
+            one = at(text)
+            one.called.append((family, start - one.begin, end - one.begin))
         for text in _hopeful(words, numbers, blocks, lengths):
-            looks[text].model = True
+            at(text).model = True
     if "content" in kinds:
-        for text in content.may_be_about(joined, begins, words, np.diff(borders)):
-            looks[text].content = True
+        for text, matter, share in content.about(joined, begins, words.place, counts):
+            at(text).content.append((matter, share))
     return looks
 
 
-def _candidates(looks: list[Look], found: list[tuple[int, int]], begins: Any, lengths: Any) -> None:
+def _candidates(sieve: Sieve, joined: bytes, begins: Any, lengths: Any) -> Iterable[tuple[int, int, int]]:
+    """(text, end, pattern)"""
+    if not sieve.overlapping:  # one that goes over a border would hide one behind it
+        return [
+            (text, end, pattern)
+            for text, (begin, length) in enumerate(zip(begins.tolist(), lengths.tolist(), strict=True))
+            for end, pattern in sieve.candidates(joined[begin : begin + length])
+        ]
+    found = sieve.candidates(joined)
     if not found:
-        return
-    ends = np.array([end for end, _ in found])
+        return ()
+    ends, patterns = np.array(found).T
     texts = np.searchsorted(begins, ends - 1, side="right") - 1
     within = ends - begins[texts]
-    for text, end, length, (_, pattern) in zip(
-        texts.tolist(), within.tolist(), lengths[texts].tolist(), found, strict=True
-    ):
-        if end <= length:
-            looks[text].candidates.append((end, pattern))
+    whole = within <= lengths[texts]
+    return zip(texts[whole].tolist(), within[whole].tolist(), patterns[whole].tolist(), strict=True)
 
 
 def _apart(of: Any, borders: Any) -> tuple[Any, Any]:

@@ -1,0 +1,89 @@
+"""Every string of pieces of JSON at once, unescaped: for whoever looks for something that mostly is not there, before decoding it.
+
+The texts that `places` tells are among them, each as it stands there. All the rest is too: names of members, and what stands
+between two strings.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import accumulate
+from typing import Any
+
+import msgspec
+import numpy as np
+
+_unescaped = msgspec.json.Decoder(str).decode
+_QUOTE, _BACKSLASH = b'"\\'
+# Stands where quotation marks stood; no text worth reading has it.
+_BORDER = b"\x7f"
+_LONGEST_RUN = 64
+# What names of members and types end with where tools are called: see `place_parts`, and `tool_calls` in `places`.
+_CALLS = (b"_call", b"_use", b"tool_calls", b"tool_results", b"functionCall", b"toolUse", b"executableCode")
+_LAST_TWO = np.array([int.from_bytes(one[-2:]) for one in _CALLS], np.uint16)
+
+
+@dataclass(frozen=True, slots=True)
+class Strings:
+    """`data` is UTF-8, in segments with a line end between two: every other one is a string, beginning with the second. Segment
+    `n` begins at `begins[n]` and has `lengths[n]` bytes; those of piece `k` are from `pieces[k]` to before `pieces[k + 1]`."""
+
+    data: bytes
+    begins: Any
+    lengths: Any
+    pieces: Any
+
+    def calling(self) -> set[int]:
+        """Pieces that may have a tool call in them, or a result that names its tool."""
+        data = np.frombuffer(self.data, np.uint8)
+        ends = self.begins + self.lengths
+        two = data[ends - 2].astype(np.uint16) << 8 | data[ends - 1]
+        return {
+            self.piece(n)
+            for n in np.flatnonzero(np.isin(two, _LAST_TWO) & (self.lengths > 2)).tolist()
+            if self.data.endswith(_CALLS, self.begins[n], ends[n])
+        }
+
+    def piece(self, segment: int) -> int:
+        """The one it stands in."""
+        return int(np.searchsorted(self.pieces, segment, side="right")) - 1
+
+
+def strings(raws: Sequence[Any]) -> Strings | None:
+    """Of pieces of JSON, as bytes. None if they are no JSON, or have what cannot be told at once: then they are to be decoded."""
+    raw = np.frombuffer(bytearray(b",".join(raws)), np.uint8)
+    quotes = _quotes(raw)
+    if quotes is None or len(quotes) % 2:
+        return None
+    controls = raw < ord(" ")
+    if np.any(controls):
+        if np.any(np.searchsorted(quotes, np.flatnonzero(controls)) % 2):
+            return None  # inside a string, where JSON has none
+        raw[controls] = ord(" ")
+    raw[quotes] = _BORDER[0]
+    try:
+        data = _unescaped(b'"%b"' % raw.tobytes()).encode()
+    except (msgspec.MsgspecError, UnicodeError):
+        return None
+    borders = np.flatnonzero(np.frombuffer(data, np.uint8) == _BORDER[0])
+    if len(borders) != len(quotes):
+        return None
+    begins = np.concatenate(([0], borders + 1))
+    lengths = np.append(borders, len(data)) - begins
+    ends = list(accumulate(len(one) + 1 for one in raws))
+    pieces = np.concatenate(([0], np.searchsorted(quotes, ends)))
+    return Strings(data.replace(_BORDER, b"\n"), begins, lengths, pieces)
+
+
+def _quotes(raw: Any) -> Any:
+    """Where a string begins or ends. None behind very many backslashes."""
+    quotes = np.flatnonzero(raw == _QUOTE)
+    escaped = np.zeros(len(quotes), np.bool_)
+    run = np.flatnonzero(raw[quotes - 1] == _BACKSLASH)
+    for length in range(1, _LONGEST_RUN):
+        if not len(run):
+            return quotes[~escaped]
+        escaped[run] ^= True
+        run = run[raw[quotes[run] - 1 - length] == _BACKSLASH]
+    return None
