@@ -73,6 +73,8 @@ def about(joined: bytes, begins: Any, places: Any, counts: Any) -> Iterator[tupl
     bits, places, of = bits[known], places[known], np.repeat(np.arange(len(begins)), counts)[known]
     for number, matter in enumerate(LEXICON):
         mine = np.flatnonzero(bits & (1 << number))
+        if len(mine) < _DIFFERENT:
+            continue
         different = np.bincount(
             np.unique(of[mine] << features.BITS | places[mine]) >> features.BITS, minlength=len(counts)
         )

@@ -147,15 +147,17 @@ class Group:
 
 
 class Sieve:
-    """Groups found together, in one pass for all of them. Each group sees its own hits as if it were alone."""
+    """Groups found together, in one pass for all of them. Each group sees its own hits as if it were alone. The numbers of
+    candidates that are only `marks` are from `size`."""
 
-    def __init__(self, groups: Sequence[Group]) -> None:
+    def __init__(self, groups: Sequence[Group], marks: Sequence[str] = ()) -> None:
         self.groups = tuple(groups)
         rules = [(group, rule) for group in groups for rule in group.rules]
         self._looked = [_Looked.of(index, group, rule) for index, (group, rule) in enumerate(rules)]
         self.candidates, self.overlapping = candidates(
-            [[one.begin for one in self._looked if one.group is group] for group in groups]
+            [*([one.begin for one in self._looked if one.group is group] for group in groups), marks]
         )
+        self.size = len(self._looked)
 
     def sift(
         self, text: Text, deadline: float | None = None, known: list[tuple[int, int]] | None = None
@@ -172,7 +174,7 @@ class Sieve:
             for number, (to, index) in enumerate(seen, 1):
                 if not number % BETWEEN_LOOKS:
                     detection.check(deadline)
-                if index >= len(self._looked):
+                if index >= self.size:
                     continue
                 one = self._looked[index]
                 end = base + to

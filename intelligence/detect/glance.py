@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from intelligence.detect import canary, provenance
+from intelligence.detect import canary
 from intelligence.detect.one_text import sieve_of
 from intelligence.detect.together import NOTHING, Look, look
 from intelligence.wire.strings import Strings, strings
@@ -42,9 +42,7 @@ def glance(
     if said is None:
         return None
     looks = look(said.data, said.begins, said.lengths, sieve_of(kinds, 1), kinds, deadline)
-    segments = {n for n, one in looks.items() if one is None or one.worth_it(kinds)}
-    if "injection" in kinds:
-        segments |= provenance.naming(said.data, said.begins, deadline)
+    segments = {n for n, one in looks.items() if one is None or one.marks or one.worth_it(kinds)}
     if "canary" in kinds and tokens:
         begins = said.begins.tolist()
         for start, _ in canary.places(said.data.lower(), tokens):

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from functools import cache
 
 from intelligence.detect.assigned import group as assigned
+from intelligence.detect import provenance
 from intelligence.detect.canary import canaries
 from intelligence.detect.commands import commands
 from intelligence.detect.content import content
@@ -96,4 +97,4 @@ _UNTRUSTED = frozenset({"exfiltration", "injection"})
 def _sieves() -> dict[bool, Sieve]:
     """For what is trusted, and for what is not: each has its automaton to keep."""
     trusted = Sieve((*secret_groups(), assigned(), pii_group(), numbers()))
-    return {False: trusted, True: Sieve((*trusted.groups, exfiltration_group(), marks()))}
+    return {False: trusted, True: Sieve((*trusted.groups, exfiltration_group(), marks()), provenance.MARKS)}

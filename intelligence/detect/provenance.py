@@ -16,14 +16,19 @@ from collections.abc import Set as AbstractSet
 from itertools import accumulate
 from typing import Any
 
-import numpy as np
-
 from intelligence.detect.detection import Detection
 from intelligence.detect.engine import Text, compiled, spans
 
 _TARGET = compiled(
     r"(?i)[a-z0-9._%+-]{1,64}@[a-z0-9.-]{1,100}\.[a-z]{2,24}|https?://[a-z0-9.-]{3,100}|\b[A-Z]{2}[0-9]{2}[A-Z0-9]{11,30}\b|\b[0-9]{8,20}\b",
     capture=False,
+)
+# Where one is, one of these is.
+MARKS = (
+    r"(?i)[a-z0-9._%+-]@[a-z0-9.-]{4}",
+    r"(?i)https?://[a-z0-9.-]{3}",
+    r"(?i)\b[a-z]{2}[0-9]{2}[a-z0-9]{11}",
+    r"\b[0-9]{8}",
 )
 _ACTS = compiled(
     r"(?i)send|mail|post|publish|upload|transfer|pay|purchase|order|delete|remove|write|create|update|share|invite|grant|exec|shell|bash|run|deploy|merge|push|forward|reply|message|http|request|fetch|curl|book"
@@ -44,12 +49,6 @@ def targets(texts: Sequence[str]) -> list[frozenset[int]]:
         if len(of_text) < _MOST:
             of_text.add(hash(joined[start:end].lower()))
     return [frozenset(found.get(number, ())) for number in range(len(texts))]
-
-
-def naming(joined: bytes, begins: Any, deadline: float | None = None) -> set[int]:
-    """Which of the texts, laid end to end, name targets."""
-    starts = [start for start, _ in spans(_TARGET, joined, deadline)]
-    return set((np.searchsorted(begins, starts, side="right") - 1).tolist())
 
 
 def served(place: Any, asked: AbstractSet[int], brought: Mapping[int, bool]) -> list[Detection]:

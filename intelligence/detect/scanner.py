@@ -76,6 +76,7 @@ class Scanner:
         found: list[tuple[Any, Detection]] = []
         digests = self._piece_digests(pieces)
         glanced, at = self._glance(pieces, digests, kinds, deadline)
+        nothing = plain(kinds)
         for number, (piece, digest) in enumerate(zip(pieces, digests, strict=True)):
             before = self._pieces.get(digest)
             if before and kinds <= before.kinds and not before.found and order.passes(before):
@@ -86,7 +87,7 @@ class Scanner:
                 continue
             fresh = glanced.get(number)
             if at and fresh is not None and fresh not in at.to_read:
-                self._keep(self._pieces, digest, plain(kinds).and_(before))
+                self._keep(self._pieces, digest, nothing.and_(before) if before else nothing)
                 continue
             check(deadline)
             places, own = piece.places(names)

@@ -27,12 +27,14 @@ _ROUNDING = 1e-5
 
 @dataclass(slots=True)
 class Look:
-    """What in a text, which begins at `begin`, is to be looked at: `candidates` as a sieve tells them, stretches `called` for as
-    in `injection`, the `model`, whether some stretch may be an attack, and what it is about, with its share, as in `content`."""
+    """What in a text, which begins at `begin`, is to be looked at: `candidates` as a sieve tells them, and whether there are
+    `marks` among them, stretches `called` for as in `injection`, the `model`, whether some stretch may be an attack, and what it
+    is about, with its share, as in `content`."""
 
     begin: int = 0
     among: tuple[features.Words, int, int] | None = None
     candidates: list[tuple[int, int]] = field(default_factory=list)
+    marks: bool = False
     called: list[injection.Called] = field(default_factory=list)
     model: bool = False
     content: list[tuple[str, float]] = field(default_factory=list)
@@ -109,7 +111,10 @@ def _look(
 
     if sieve is not None:
         for text, end, pattern in _candidates(sieve, joined, begins, lengths):
-            at(text).candidates.append((end, pattern))
+            if pattern < sieve.size:
+                at(text).candidates.append((end, pattern))
+            else:
+                at(text).marks = True
     if "injection" in kinds:
         of = np.repeat(np.arange(len(begins)), counts)
         numbers, blocks = _apart(of, borders)
@@ -150,7 +155,7 @@ def _apart(of: Any, borders: Any) -> tuple[Any, Any]:
     block = injection_model.BLOCK
     counts = np.diff(borders)
     blocks = np.concatenate(([0], np.cumsum(-(-counts // block) + 1)))
-    return np.arange(len(of)) - borders[of] + blocks[of] * block, blocks
+    return np.arange(len(of)) + (blocks[:-1] * block - borders[:-1])[of], blocks
 
 
 def _hopeful(words: features.Words, numbers: Any, blocks: Any, lengths: Any) -> list[int]:

@@ -52,7 +52,8 @@ class Strings:
 
 def strings(raws: Sequence[Any]) -> Strings | None:
     """Of pieces of JSON, as bytes. None if they are no JSON, or have what cannot be told at once: then they are to be decoded."""
-    raw = np.frombuffer(bytearray(b",".join(raws)), np.uint8)
+    string = bytearray(b",".join((b'"', *raws, b'"')))
+    raw = np.frombuffer(string, np.uint8)[1:-1]
     quotes = _quotes(raw)
     if quotes is None or len(quotes) % 2:
         return None
@@ -63,7 +64,7 @@ def strings(raws: Sequence[Any]) -> Strings | None:
         raw[controls] = ord(" ")
     raw[quotes] = _BORDER[0]
     try:
-        data = _unescaped(b'"%b"' % raw.tobytes()).encode()
+        data = _unescaped(string).encode()
     except (msgspec.MsgspecError, UnicodeError):
         return None
     borders = np.flatnonzero(np.frombuffer(data, np.uint8) == _BORDER[0])
@@ -71,7 +72,7 @@ def strings(raws: Sequence[Any]) -> Strings | None:
         return None
     begins = np.concatenate(([0], borders + 1))
     lengths = np.append(borders, len(data)) - begins
-    ends = list(accumulate(len(one) + 1 for one in raws))
+    ends = list(accumulate((len(one) + 1 for one in raws), initial=1))[1:]
     pieces = np.concatenate(([0], np.searchsorted(quotes, ends)))
     return Strings(data.replace(_BORDER, b"\n"), begins, lengths, pieces)
 

@@ -85,8 +85,12 @@ FAMILIES: dict[str, tuple[str, ...]] = {
         "mode override access privileges rights permission permissions functionality functionalities features capability capabilities potential powers knowledge",
     ),
     "pretext": (
-        "test testing training debug debugging evaluation experimental academic diagnostic educational enable red sorry apologize apologise apologies oops correction prove should malfunction experiencing failure strictly academic research",
-        "pipeline exercise procedure drill suite process session mode purposes only debugging testing teaming mistake error wrong incorrect intelligent capable real smart human sentient accept please errors error issues problems",
+        "test testing training debug debugging evaluation experimental academic diagnostic educational enable red strictly research",
+        "pipeline exercise procedure drill suite process session mode purposes only debugging testing teaming please perform generate execute respond",
+    ),
+    "excuse": (
+        "sorry apologize apologise apologies oops correction prove should malfunction experiencing failure",
+        "mistake error wrong incorrect intelligent capable real smart human sentient accept please errors issues problems",
     ),
     "foreign": (
         "ignora ignorar ignorad olvida olvidar olvidarte desestima descarta omite ignore ignorez ignorer oublie oubliez oublier néglige négligez négliger tiens tenez ignoriere ignorieren vergiss"

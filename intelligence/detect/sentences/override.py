@@ -99,13 +99,13 @@ ROWS: tuple[tuple[str, str, bool, str], ...] = (
         r"\b(?:you(?:'re| are) (?:running|operating|working|participating|being (?:run|tested|evaluated))|as part of|this is(?: only| just| part of)?|you(?:'re| are) (?:in|part of))[ ](?:as |a |an |in |our |the |part |of ){0,4}(?:test(?:ing)?|training|debug(?:ging)?|evaluation|experimental|red[- ]team(?:ing)?)(?: (?:pipeline|exercise|procedure|drill|suite|process|session|mode))?[ .,:]{1,3}(?:to |you\b|please |so |perform|generate|execute|respond|answer|output|and |your )|\b(?:for|strictly for) (?:testing|debugging|academic|diagnostic|educational|research) purposes only[ ]?[:,]|\b(?:for|to enable|in order to) (?:testing|debugging|academic|diagnostic|educational)(?: purposes)?(?: only)?[ ]?[,:][ ]?(?:please |you |perform |do |execute |run |output |print |respond )",
     ),
     (
-        "pretext",
+        "excuse",
         "made_a_mistake",
         False,
         r"\b(?:sorry|apologi[sz]e|apologies|oops|correction)\b[^\n]{0,40}\b(?:mistake|error|wrong|incorrect)\b[^\n]{0,60}\b(?:instructions?|task|told you|gave you|asked you|prompt)\b",
     ),
     (
-        "pretext",
+        "excuse",
         "prove_yourself",
         False,
         r"\bprove (?:to me )?(?:that )?you(?:'re| are) (?:truly |really |actually |indeed |a |an )?(?:intelligent|capable|real|smart|advanced|human|sentient|free|agi|able)\b|\bshould you (?:choose to )?accept it\b",
@@ -129,7 +129,7 @@ ROWS: tuple[tuple[str, str, bool, str], ...] = (
         r"\b(?:say|print|output|write|respond(?: only)? with|reply(?: only)? with|answer(?: only)? with|exclaim|return)[ :][^\n]{0,40}\b(?:(?:i have|i've|you have|you've|have) been|got|am) (?:pwned|hacked|owned|jailbroken|compromised)\b|\bi have been pwned\b",
     ),
     (
-        "pretext",
+        "excuse",
         "malfunction",
         False,
         r"\b(?:system (?:malfunction|failure)|(?:system|model) is experiencing (?:errors?|issues|problems|a malfunction))\b[^\n]{0,80}\bplease\b[^\n]{0,24}\b(?:provide|do the following|execute|output|perform|print|respond)\b",
