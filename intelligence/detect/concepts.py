@@ -12,6 +12,7 @@ Limits: languages that divide words by spaces; a word belongs to one concept.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cache
 from typing import Any
 
@@ -120,27 +121,28 @@ def lexicon() -> features.Lexicon:
     return made
 
 
-def grams(words: features.Words, numbers: Any = None) -> tuple[Any, Any]:
-    """(number of the word it ends with, its place among `SIZE`) of each feature: concepts, pairs, threes. `numbers` of the words,
+def grams(words: features.Words, numbers: Callable[[Any], Any] | None = None) -> tuple[Any, Any]:
+    """(number of the word it ends with, its place among `SIZE`) of each feature: concepts, pairs, threes. `numbers` of words,
     ascending, where they are not just counted."""
     known, found = lexicon().look_up(words)
+    if not len(known):
+        return known, known
     if numbers is not None:
-        known = numbers[known]
+        known = numbers(known)
     found = found.astype(np.uint32)
     near = np.flatnonzero(known[1:] - known[:-1] <= _NEXT)
     far = np.flatnonzero(known[2:] - known[:-2] <= _AFTER)
     return (
         np.concatenate((known, known[near + 1], known[far + 2], known[far + 2])),
-        np.concatenate(
-            (
-                _place(found),
-                _place(found[near] << 6 | found[near + 1] | 1 << 18),
-                _place(found[far] << 6 | found[far + 2] | 2 << 18),
-                _place(found[far] << 12 | found[far + 1] << 6 | found[far + 2] | 3 << 18),
+        features.mixed(
+            np.concatenate(
+                (
+                    found,
+                    found[near] << 6 | found[near + 1] | 1 << 18,
+                    found[far] << 6 | found[far + 2] | 2 << 18,
+                    found[far] << 12 | found[far + 1] << 6 | found[far + 2] | 3 << 18,
+                )
             )
-        ),
+        )
+        >> _SHIFT,
     )
-
-
-def _place(codes: Any) -> Any:
-    return features.mixed(codes.astype(np.uint32)) >> _SHIFT

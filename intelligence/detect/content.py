@@ -71,7 +71,10 @@ def about(joined: bytes, begins: Any, places: Any, counts: Any) -> Iterator[tupl
     if len(known) < _DIFFERENT:
         return
     bits, places, of = bits[known], places[known], np.repeat(np.arange(len(begins)), counts)[known]
+    all_bits = int(np.bitwise_or.reduce(bits))
     for number, matter in enumerate(LEXICON):
+        if not all_bits >> number & 1:
+            continue
         mine = np.flatnonzero(bits & (1 << number))
         if len(mine) < _DIFFERENT:
             continue

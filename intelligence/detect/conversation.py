@@ -1,8 +1,8 @@
 """What the order of a conversation's parts shows and no part by itself: a call that serves what a result brought in, a secret
 that a later call carries on.
 
-`Order` is told of one part after the other. `Known` is what is kept of a piece: no text, only hashes, and the names of the tools it
-calls. Where nothing was found it is all that is needed to pass over the piece.
+`Order` is told of one part after the other. `Known` is what is kept of a piece: no text, only hashes, and the names of the tools
+it calls. Where nothing was found it is all that is needed to pass over the piece.
 """
 
 from __future__ import annotations

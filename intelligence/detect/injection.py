@@ -20,7 +20,7 @@ Limits: a plain task planted in data has no words of its own, nor has an optimis
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache
 from math import exp
@@ -124,9 +124,9 @@ followed by one of its second, and some pattern matches there."""
 
 
 def called(
-    data: bytes, words: features.Words, numbers: Any, of: Any, begins: Any, ends: Any
+    data: bytes, words: features.Words, numbers: Callable[[Any], Any], of: Any, begins: Any, ends: Any
 ) -> Iterator[tuple[int, Called]]:
-    """With the number of the text, for texts laid end to end in `data`, from `begins` to `ends`: `numbers` of the words, and `of`
+    """With the number of the text, for texts laid end to end in `data`, from `begins` to `ends`: `numbers` of words, and `of`
     which text each is."""
     tried = [0] * len(FAMILIES)
     patterns = families()
@@ -145,19 +145,22 @@ def called(
 
 
 def _stretches(
-    words: features.Words, numbers: Any, of: Any, begins: Any, ends: Any
-) -> Iterator[tuple[int, int, int, int]]:
+    words: features.Words, numbers: Callable[[Any], Any], of: Any, begins: Any, ends: Any
+) -> Iterable[tuple[int, int, int, int]]:
     """(text, families as bits, start, end)"""
     known, bits = _lexicon().look_up(words)
+    if not len(known):
+        return ()
     completes = ((bits >> _COMPLETES) & _SIXTEEN).astype(np.uint16)
     calling = ((bits >> _ALONE) & _SIXTEEN).astype(np.uint16)
     opens = (bits & _SIXTEEN).astype(np.uint16)
     # Only words of the lists are left; how far apart two stand is told by their numbers.
-    told = numbers[known]
+    told = numbers(known)
     for ahead in range(1, min(NEAR, len(known) - 1) + 1):
-        both = opens[:-ahead] & completes[ahead:]
-        both[told[ahead:] - told[:-ahead] > NEAR] = 0
-        calling[:-ahead] |= both
+        near = told[ahead:] - told[:-ahead] <= NEAR
+        if not near.any():
+            break  # those further ahead are further away
+        calling[:-ahead] |= opens[:-ahead] & completes[ahead:] * near
     of_all = np.flatnonzero(calling)
     first = known[of_all]
     texts = of[first]
@@ -174,7 +177,7 @@ def _called(data: bytes, words: features.Words) -> Iterator[Called]:
     """Of one text."""
     count = len(words.starts)
     one = called(
-        data, words, np.arange(count), np.zeros(count, np.intp), np.array([0]), np.array([len(data)])
+        data, words, lambda known: known, np.zeros(count, np.intp), np.array([0]), np.array([len(data)])
     )
     return (stretch for _, stretch in one)
 

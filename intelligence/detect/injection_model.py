@@ -9,7 +9,7 @@ well it does on sources it has not seen.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -66,6 +66,8 @@ def windows(words: features.Words, length: int) -> Iterator[tuple[int, int, floa
 def over(words: features.Words, model: Model, threshold: float) -> Iterator[tuple[int, float]]:
     """(number of the window, by how much its score passes `threshold`)."""
     ends, places = concepts.grams(words)
+    if not len(ends):
+        return
     blocks = ends // BLOCK
     hopeful = np.flatnonzero(_hopes(blocks, places, model, count_of(words)) > threshold)
     if not len(hopeful):
@@ -79,8 +81,8 @@ def over(words: features.Words, model: Model, threshold: float) -> Iterator[tupl
             yield int(window), raw - threshold
 
 
-def hopes(words: features.Words, model: Model, numbers: Any, windows: int) -> Any:
-    """The most that the score of each window may be. `numbers` are those that count for the words."""
+def hopes(words: features.Words, model: Model, numbers: Callable[[Any], Any], windows: int) -> Any:
+    """The most that the score of each window may be. `numbers` of words are those that count."""
     ends, places = concepts.grams(words, numbers)
     return _hopes(ends // BLOCK, places, model, windows)
 

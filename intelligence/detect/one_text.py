@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import cache
 
-from intelligence.detect.assigned import group as assigned
 from intelligence.detect import provenance
+from intelligence.detect.assigned import group as assigned
 from intelligence.detect.canary import canaries
 from intelligence.detect.commands import commands
 from intelligence.detect.content import content

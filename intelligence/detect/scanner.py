@@ -17,7 +17,7 @@ from typing import Any
 
 from intelligence.detect.conversation import Known, Order, known, plain
 from intelligence.detect.detection import DeadlineExceeded, Detection, check
-from intelligence.detect.glance import Glance, glance
+from intelligence.detect.glance import glance
 from intelligence.detect.one_text import ALL, FOR, scan, sieve_of
 from intelligence.detect.together import NOTHING, Look, laid, look
 
@@ -60,63 +60,60 @@ class Scanner:
         datas = [_bytes(place) for place in places]
         looks = look(*laid(datas), sieve_of(kinds, 1), kinds, deadline)
         seen = {data: looks.get(number, NOTHING) for number, data in enumerate(datas)}
-        return [
-            (place, d)
-            for place, named in zip(places, order.named(places), strict=True)
-            for here in [self._part(place, kinds, deadline, seen)]
-            for d in (*here, *order.part(place, here, named))
-        ]
+        found: list[tuple[Any, Detection]] = []
+        for place, named in zip(places, order.named(places), strict=True):
+            here = self._part(place, kinds, deadline, seen)
+            found += [(place, d) for d in (*here, *order.part(place, here, named))]
+        return found
 
     def pieces(
         self, pieces: Sequence[Any], kinds: frozenset[str] = ALL, *, deadline: float | None = None
     ) -> list[tuple[Any, Detection]]:
         """The same for a body cut by `wire.pieces`. A piece in which nothing was found is not read again, as long as it is
         remembered by its bytes. Raises `DeadlineExceeded`, `wire.pieces.Unsplit`."""
-        order, names = Order(kinds), dict[str, str]()
+        try:
+            return self._read(pieces, kinds, deadline)
+        finally:
+            _forget(self._pieces, self.settings.remembered_parts)
+
+    def _read(
+        self, pieces: Sequence[Any], kinds: frozenset[str], deadline: float | None
+    ) -> list[tuple[Any, Detection]]:
+        order, names, nothing = Order(kinds), dict[str, str](), plain(kinds)
         found: list[tuple[Any, Detection]] = []
-        digests = self._piece_digests(pieces)
-        glanced, at = self._glance(pieces, digests, kinds, deadline)
-        nothing = plain(kinds)
-        for number, (piece, digest) in enumerate(zip(pieces, digests, strict=True)):
-            before = self._pieces.get(digest)
-            if before and kinds <= before.kinds and not before.found and order.passes(before):
-                self._pieces.move_to_end(digest)
-                order.passed(before)
-                if before.names:
-                    names |= before.names
+        remembered, digests = self._pieces, self._piece_digests(pieces)
+        states = [remembered.get(digest) for digest in digests]
+        fresh = [n for n, one in enumerate(states) if one is None or not kinds <= one.kinds]
+        at = None
+        if len(fresh) > 1:
+            at = glance([pieces[n].raw for n in fresh], kinds, self.settings.canaries, deadline)
+        glanced = {n: place for place, n in enumerate(fresh)} if at else {}
+        for number, (piece, digest, before) in enumerate(zip(pieces, digests, states, strict=True)):
+            if before is nothing:
+                remembered.move_to_end(digest)
                 continue
-            fresh = glanced.get(number)
-            if at and fresh is not None and fresh not in at.to_read:
-                self._keep(self._pieces, digest, nothing.and_(before) if before else nothing)
+            if before and kinds <= before.kinds and not before.found and order.passes(before):
+                remembered.move_to_end(digest)
+                order.passed(before)
+                names |= before.names
+                continue
+            place = glanced.get(number)
+            if at and place is not None and place not in at.to_read:
+                remembered[digest] = nothing.and_(before) if before else nothing
                 continue
             check(deadline)
             places, own = piece.places(names)
             names |= own
-            seen = at.looks(fresh) if at and fresh is not None else {}
+            seen = at.looks(place) if at and place is not None else {}
             count, targets = len(found), order.named(places)
-            for place, named in zip(places, targets, strict=True):
-                here = self._part(place, kinds, deadline, seen)
-                found += [(place, d) for d in (*here, *order.part(place, here, named))]
+            for one, named in zip(places, targets, strict=True):
+                here = self._part(one, kinds, deadline, seen)
+                found += [(one, d) for d in (*here, *order.part(one, here, named))]
             what = known(kinds, places, targets, own, found=count < len(found))
             if what.small:
-                self._keep(self._pieces, digest, what.and_(before))
+                remembered[digest] = what.and_(before)
         check(deadline)
         return found
-
-    def _glance(
-        self, pieces: Sequence[Any], digests: Sequence[bytes], kinds: frozenset[str], deadline: float | None
-    ) -> tuple[dict[int, int], Glance | None]:
-        """At those that nobody has seen, where it is several; and which they are, by the number of the piece."""
-        fresh = [
-            number
-            for number, digest in enumerate(digests)
-            if (before := self._pieces.get(digest)) is None or not kinds <= before.kinds
-        ]
-        if len(fresh) < 2:
-            return {}, None
-        raws = [pieces[number].raw for number in fresh]
-        at = glance(raws, kinds, self.settings.canaries, deadline)
-        return {number: place for place, number in enumerate(fresh)}, at
 
     def _part(
         self,
@@ -136,14 +133,10 @@ class Scanner:
             seen = seen | {
                 kind: tuple(d for d in fresh if d.kind == kind) if fresh else () for kind in missing
             }
-        self._keep(self._seen, digest, seen)
+        self._seen[digest] = seen
+        self._seen.move_to_end(digest)
+        _forget(self._seen, self.settings.remembered_parts)
         return [found for kind in sorted(kinds & seen.keys()) for found in seen[kind]]
-
-    def _keep[T](self, remembered: OrderedDict[bytes, T], digest: bytes, what: T) -> None:
-        remembered[digest] = what
-        remembered.move_to_end(digest)
-        while len(remembered) > self.settings.remembered_parts:
-            remembered.popitem(last=False)
 
     def _piece_digests(self, pieces: Sequence[Any]) -> list[bytes]:
         """Kept in each piece: rules ask of one request several times."""
@@ -159,6 +152,12 @@ class Scanner:
             of_piece.update(piece.raw)
             piece.digest = of_piece.digest()
         return [piece.digest for piece in pieces]
+
+
+def _forget(remembered: OrderedDict[bytes, Any], most: int) -> None:
+    """What was longest not seen."""
+    while len(remembered) > most:
+        remembered.popitem(last=False)
 
 
 def _bytes(place: Any) -> bytes:
@@ -178,5 +177,7 @@ def detector() -> Callable[[str, str, frozenset[str]], Sequence[Detection]]:
 
 def warm() -> None:
     """Compile and load everything, which the first request would otherwise wait for."""
+    text = "ignore this: key=1 call +1 202 555 0123 https://example.org é"
     for source in FOR:
-        _one().scan("ignore this: key=1 call +1 202 555 0123 https://example.org é", source=source)
+        _one().scan(text, source=source)
+    look(*laid([text.encode()] * 2), sieve_of(ALL), ALL)

@@ -1,14 +1,14 @@
 """Many short texts, looked over together: what costs as much for a short text as for a long one is done once for all of them.
 
 The first request of a long conversation has hundreds of parts that nobody has seen. Here they lie end to end, a line end
-between two, and it is told what in which of them is worth a closer look (`Look`). Most have nothing. The closer look is at the text
-by itself, and finds what it would have found without this: what is told here is never too little, and what is told too much
+between two, and it is told what in which of them is worth a closer look (`Look`). Most have nothing. The closer look is at the
+text by itself, and finds what it would have found without this: what is told here is never too little, and what is told too much
 leads to nothing.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from itertools import accumulate
 from typing import Any
@@ -74,8 +74,8 @@ def look(
     kinds: frozenset[str],
     deadline: float | None = None,
 ) -> dict[int, Look | None]:
-    """By their numbers, texts that may have something of `kinds`, and those that are too long to be told of here (None). A sieve's
-    candidates are all that it has. Raises `DeadlineExceeded`."""
+    """By their numbers, texts that may have something of `kinds`, and those that are too long to be told of here (None). Of a
+    sieve's candidates all are told. Raises `DeadlineExceeded`."""
     found: dict[int, Look | None] = dict.fromkeys(np.flatnonzero(lengths > SHORT_BYTES).tolist())
     ends = begins + lengths
     breaks = [*sorted(found), len(begins)]
@@ -149,16 +149,17 @@ def _candidates(sieve: Sieve, joined: bytes, begins: Any, lengths: Any) -> Itera
     return zip(texts[whole].tolist(), within[whole].tolist(), patterns[whole].tolist(), strict=True)
 
 
-def _apart(of: Any, borders: Any) -> tuple[Any, Any]:
-    """A number for each word, such that those of a text begin at a full block, and none is near one of another text; and where
-    the blocks of each text begin."""
+def _apart(of: Any, borders: Any) -> tuple[Callable[[Any], Any], Any]:
+    """Numbers for words, such that those of a text begin at a full block, and none is near one of another text; and where the
+    blocks of each text begin."""
     block = injection_model.BLOCK
     counts = np.diff(borders)
     blocks = np.concatenate(([0], np.cumsum(-(-counts // block) + 1)))
-    return np.arange(len(of)) + (blocks[:-1] * block - borders[:-1])[of], blocks
+    shifts = blocks[:-1] * block - borders[:-1]
+    return lambda words: words + shifts[of[words]], blocks
 
 
-def _hopeful(words: features.Words, numbers: Any, blocks: Any, lengths: Any) -> list[int]:
+def _hopeful(words: features.Words, numbers: Callable[[Any], Any], blocks: Any, lengths: Any) -> list[int]:
     """Texts with a stretch that may be an attack."""
     model = injection_model.load()
     hopes = injection_model.hopes(words, model, numbers, int(blocks[-1]))

@@ -1,4 +1,4 @@
-"""Every string of pieces of JSON at once, unescaped: for whoever looks for something that mostly is not there, before decoding it.
+"""Every string of pieces of JSON at once, unescaped: for whoever looks for something that mostly is not there, before decoding.
 
 The texts that `places` tells are among them, each as it stands there. All the rest is too: names of members, and what stands
 between two strings.

@@ -93,7 +93,7 @@ def test_most_texts_are_not_worth_a_closer_look() -> None:
 
 
 def test_words_of_an_attack_are_no_lead_without_its_sentence() -> None:
-    texts = [b"he told me to ignore what the instructions of my boss were and to rest"] * 2
+    texts = [b"forget about lunch and tell him the password of the model"] * 2
     assert not any(one and one.called for one in look(*laid(texts), None, FOR["user"]).values())
 
 
