@@ -120,9 +120,13 @@ class Load:
         self._count += 1
         return b"%016x" % (os.getpid() << 32 | self._count)
 
-    async def _prompt(self, size: int, latencies: list[float], *, new: bool = False) -> None:
-        self._histories += new
-        before, after = _request(size, "json", self._histories if new else 0)
+    def _unlike_any(self, size: int, count: int) -> list[tuple[bytes, bytes]]:
+        """Made before the first is sent: that takes longer than the answer."""
+        first, self._histories = self._histories + 1, self._histories + count
+        return [bodies.request(bodies.prompt(size, history=first + n), "json") for n in range(count)]
+
+    async def _prompt(self, request: tuple[bytes, bytes], latencies: list[float]) -> None:
+        before, after = request
         connection = await self._connection()
         begin = time.perf_counter()
         await connection.exchange(before, self._nonce(), after)
@@ -155,6 +159,7 @@ class Load:
         latencies: list[float] = []
         first: list[float] = []
         chunk_ms: list[float] = []
+        new = self._unlike_any(command["size"], command["prompts"]) if command.get("new_histories") else []
         cpu, begin = time.process_time(), time.perf_counter()
         if "streams_per_second" in command:
             await self._begun(command, first, chunk_ms)
@@ -172,7 +177,8 @@ class Load:
                 nonlocal left
                 while left > 0:
                     left -= 1
-                    await self._prompt(command["size"], latencies, new=command.get("new_histories", False))
+                    request = new.pop() if new else _request(command["size"], "json")
+                    await self._prompt(request, latencies)
 
             await asyncio.gather(*(one_after_another() for _ in range(command["concurrency"])))
         return {
@@ -200,15 +206,15 @@ class Load:
         due = time.perf_counter()
         running: list[asyncio.Task[None]] = []
         while not until.done():
-            running.append(asyncio.ensure_future(self._prompt(size, latencies)))
+            running.append(asyncio.ensure_future(self._prompt(_request(size, "json"), latencies)))
             due += 1 / rate
             await asyncio.sleep(max(0.0, due - time.perf_counter()))
         await asyncio.gather(*running)
 
 
 @functools.lru_cache(8)
-def _request(size: int, kind: str, history: int = 0) -> tuple[bytes, bytes]:
-    return bodies.request(bodies.prompt(size, stream=kind != "json", history=history), kind)
+def _request(size: int, kind: str) -> tuple[bytes, bytes]:
+    return bodies.request(bodies.prompt(size, stream=kind != "json"), kind)
 
 
 async def _main() -> None:
