@@ -71,17 +71,14 @@ def about(joined: bytes, begins: Any, places: Any, counts: Any) -> Iterator[tupl
     if len(known) < _DIFFERENT:
         return
     bits, places, of = bits[known], places[known], np.repeat(np.arange(len(begins)), counts)[known]
-    all_bits = int(np.bitwise_or.reduce(bits))
     for number, matter in enumerate(LEXICON):
-        if not all_bits >> number & 1:
-            continue
         mine = np.flatnonzero(bits & (1 << number))
-        if len(mine) < _DIFFERENT:
+        words_of_it = np.bincount(of[mine], minlength=len(counts))
+        if words_of_it.max() < _DIFFERENT:
             continue
         different = np.bincount(
             np.unique(of[mine] << features.BITS | places[mine]) >> features.BITS, minlength=len(counts)
         )
-        words_of_it = np.bincount(of[mine], minlength=len(counts))
         for text in np.flatnonzero((different >= _DIFFERENT) & (counts >= _FEWEST_WORDS)).tolist():
             share = float(words_of_it[text] / counts[text])
             if matter == "code":

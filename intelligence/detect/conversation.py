@@ -96,9 +96,9 @@ class Order:
             self._asked |= named
         return []
 
-    def named(self, places: Sequence[Any]) -> list[frozenset[int]]:
-        """The targets of each part, as far as they matter."""
-        if not self._origins:
+    def named(self, places: Sequence[Any], *, any_marks: bool = True) -> list[frozenset[int]]:
+        """The targets of each part, as far as they matter. `any_marks`: whether some part may name one."""
+        if not (self._origins and any_marks):
             return [_NONE] * len(places)
         return targets([place.text if place.source in _ORIGINS else "" for place in places])
 

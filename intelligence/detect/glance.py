@@ -19,9 +19,10 @@ from intelligence.wire.strings import Strings, strings
 
 @dataclass(frozen=True, slots=True)
 class Glance:
-    """`to_read` are the pieces that have to be decoded."""
+    """`to_read` are the pieces that have to be decoded; some of them may name targets."""
 
     to_read: frozenset[int]
+    naming: frozenset[int]
     _strings: Strings
     _looks: Mapping[int, Look | None]
 
@@ -42,11 +43,15 @@ def glance(
     if said is None:
         return None
     looks = look(said.data, said.begins, said.lengths, sieve_of(kinds, 1), kinds, deadline)
-    segments = {n for n, one in looks.items() if one is None or one.marks or one.worth_it(kinds)}
+    naming = {n for n, one in looks.items() if one is None or one.marks}
+    segments = naming | {n for n, one in looks.items() if one is None or one.worth_it(kinds)}
     if "canary" in kinds and tokens:
         begins = said.begins.tolist()
         for start, _ in canary.places(said.data.lower(), tokens):
             segments.add(number := bisect_right(begins, start) - 1)
             looks[number] = None
-    to_read = {said.piece(n) for n in segments if n % 2} | said.calling()
-    return Glance(frozenset(to_read), said, looks)
+
+    def of_strings(numbers: set[int]) -> frozenset[int]:
+        return frozenset(said.piece(n) for n in numbers if n % 2)
+
+    return Glance(of_strings(segments) | said.calling(), of_strings(naming), said, looks)

@@ -104,8 +104,10 @@ class Scanner:
             check(deadline)
             places, own = piece.places(names)
             names |= own
-            seen = at.looks(place) if at and place is not None else {}
-            count, targets = len(found), order.named(places)
+            seen, any_marks = dict[bytes, Look | None](), True
+            if at and place is not None:
+                seen, any_marks = at.looks(place), place in at.naming
+            count, targets = len(found), order.named(places, any_marks=any_marks)
             for one, named in zip(places, targets, strict=True):
                 here = self._part(one, kinds, deadline, seen)
                 found += [(one, d) for d in (*here, *order.part(one, here, named))]

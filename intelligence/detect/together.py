@@ -163,6 +163,8 @@ def _hopeful(words: features.Words, numbers: Callable[[Any], Any], blocks: Any, 
     """Texts with a stretch that may be an attack."""
     model = injection_model.load()
     hopes = injection_model.hopes(words, model, numbers, int(blocks[-1]))
-    limits = model.threshold + injection_model.allowances(lengths) - _ROUNDING
-    texts = np.repeat(np.arange(len(lengths)), np.diff(blocks))
-    return [int(text) for text in np.unique(texts[hopes > limits[texts]])]
+    high = np.flatnonzero(hopes > model.threshold - _ROUNDING)
+    texts = np.searchsorted(blocks, high, side="right") - 1
+    limits = model.threshold + injection_model.allowances(lengths[texts]) - _ROUNDING
+    hopeful: list[int] = np.unique(texts[hopes[high] > limits]).tolist()
+    return hopeful

@@ -21,7 +21,8 @@ _BORDER = b"\x7f"
 _LONGEST_RUN = 64
 # What names of members and types end with where tools are called: see `place_parts`, and `tool_calls` in `places`.
 _CALLS = (b"_call", b"_use", b"tool_calls", b"tool_results", b"functionCall", b"toolUse", b"executableCode")
-_LAST_TWO = np.array([int.from_bytes(one[-2:]) for one in _CALLS], np.uint16)
+_LAST_TWO = np.zeros(1 << 16, np.bool_)
+_LAST_TWO[[int.from_bytes(one[-2:]) for one in _CALLS]] = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +42,7 @@ class Strings:
         two = data[ends - 2].astype(np.uint16) << 8 | data[ends - 1]
         return {
             self.piece(n)
-            for n in np.flatnonzero(np.isin(two, _LAST_TWO) & (self.lengths > 2)).tolist()
+            for n in np.flatnonzero(_LAST_TWO[two]).tolist()
             if self.data.endswith(_CALLS, self.begins[n], ends[n])
         }
 
