@@ -67,7 +67,7 @@ def injection(text: Text, deadline: float | None = None) -> list[Detection]:
         check(deadline)
         if not len(words.starts):
             continue
-        called = _called(piece, words) if look is None else look.called
+        called = _called(piece, words, deadline) if look is None else look.called
         found += _sentences(base, piece, called)
         if look is None or look.model:
             for start, end, above in injection_model.windows(words, len(data)):
@@ -124,10 +124,16 @@ followed by one of its second, and some pattern matches there."""
 
 
 def called(
-    data: bytes, words: features.Words, numbers: Callable[[Any], Any], of: Any, begins: Any, ends: Any
+    data: bytes,
+    words: features.Words,
+    numbers: Callable[[Any], Any],
+    of: Any,
+    begins: Any,
+    ends: Any,
+    deadline: float | None,
 ) -> Iterator[tuple[int, Called]]:
     """With the number of the text, for texts laid end to end in `data`, from `begins` to `ends`: `numbers` of words, and `of`
-    which text each is."""
+    which text each is. Raises `DeadlineExceeded`."""
     tried = [0] * len(FAMILIES)
     patterns = families()
     for text, called_for, start, end in _stretches(words, numbers, of, begins, ends):
@@ -140,6 +146,7 @@ def called(
                 continue
             begin = max(start, tried[family] - _BEFORE)
             tried[family] = end
+            check(deadline)
             if patterns[family][0].search(data, begin, end) is not None:
                 yield text, (family, begin, end)
 
@@ -173,13 +180,10 @@ def _stretches(
     )
 
 
-def _called(data: bytes, words: features.Words) -> Iterator[Called]:
+def _called(data: bytes, words: features.Words, deadline: float | None) -> Iterator[Called]:
     """Of one text."""
-    count = len(words.starts)
-    one = called(
-        data, words, lambda known: known, np.zeros(count, np.intp), np.array([0]), np.array([len(data)])
-    )
-    return (stretch for _, stretch in one)
+    of, begins, ends = np.zeros(len(words.starts), np.intp), np.array([0]), np.array([len(data)])
+    return (stretch for _, stretch in called(data, words, lambda known: known, of, begins, ends, deadline))
 
 
 def _sentences(base: int, piece: bytes, called: Iterable[Called]) -> Iterator[_Found]:

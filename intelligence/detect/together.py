@@ -8,7 +8,7 @@ leads to nothing.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import accumulate
 from typing import Any
@@ -17,7 +17,7 @@ import numpy as np
 
 from intelligence.detect import content, features, injection, injection_model
 from intelligence.detect.detection import check
-from intelligence.detect.engine import Sieve
+from intelligence.detect.engine import WINDOW, Sieve
 
 # A longer text is worth a pass of its own.
 SHORT_BYTES = 1 << 15
@@ -77,26 +77,36 @@ def look(
     """By their numbers, texts that may have something of `kinds`, and those that are too long to be told of here (None). Of a
     sieve's candidates all are told. Raises `DeadlineExceeded`."""
     found: dict[int, Look | None] = dict.fromkeys(np.flatnonzero(lengths > SHORT_BYTES).tolist())
-    ends = begins + lengths
-    breaks = [*sorted(found), len(begins)]
     first = 0
-    for last in breaks:
-        while first < last:
+    for last in (*found, len(begins)):
+        for a, b in _runs(begins[first:last], lengths[first:last], features.PIECE):
             check(deadline)
-            fits = int(np.searchsorted(ends, begins[first] + features.PIECE, side="right"))
-            until = min(last, fits)
-            base = int(begins[first])
-            some = _look(
-                joined[base : ends[until - 1]], begins[first:until] - base, lengths[first:until], sieve, kinds
-            )
-            found |= {first + number: one for number, one in some.items()}
-            first = until
+            here = slice(first + a, first + b)
+            base = int(begins[first + a])
+            joined_here = joined[base : int(begins[first + b - 1] + lengths[first + b - 1])]
+            some = _look(joined_here, begins[here] - base, lengths[here], sieve, kinds, deadline)
+            found |= {first + a + number: one for number, one in some.items()}
         first = last + 1
     return found
 
 
+def _runs(begins: Any, lengths: Any, most: int) -> Iterator[tuple[int, int]]:
+    """(first, last + 1) of texts that follow each other, of at most `most` bytes together, or one."""
+    ends = begins + lengths
+    first = 0
+    while first < len(begins):
+        last = max(first + 1, int(np.searchsorted(ends, begins[first] + most, side="right")))
+        yield first, last
+        first = last
+
+
 def _look(
-    joined: bytes, begins: Any, lengths: Any, sieve: Sieve | None, kinds: frozenset[str]
+    joined: bytes,
+    begins: Any,
+    lengths: Any,
+    sieve: Sieve | None,
+    kinds: frozenset[str],
+    deadline: float | None,
 ) -> dict[int, Look]:
     words = features.words(joined)
     borders = np.searchsorted(words.starts, np.append(begins, len(joined) + 1))
@@ -110,7 +120,7 @@ def _look(
         return looks[text]
 
     if sieve is not None:
-        for text, end, pattern in _candidates(sieve, joined, begins, lengths):
+        for text, end, pattern in _candidates(sieve, joined, begins, lengths, deadline):
             if pattern < sieve.size:
                 at(text).candidates.append((end, pattern))
             else:
@@ -119,7 +129,7 @@ def _look(
         of = np.repeat(np.arange(len(begins)), counts)
         numbers, blocks = _apart(of, borders)
         for text, (family, start, end) in injection.called(
-            joined, words, numbers, of, begins, begins + lengths
+            joined, words, numbers, of, begins, begins + lengths, deadline
         ):
             one = at(text)
             one.called.append((family, start - one.begin, end - one.begin))
@@ -131,22 +141,22 @@ def _look(
     return looks
 
 
-def _candidates(sieve: Sieve, joined: bytes, begins: Any, lengths: Any) -> Iterable[tuple[int, int, int]]:
+def _candidates(
+    sieve: Sieve, joined: bytes, begins: Any, lengths: Any, deadline: float | None
+) -> Iterator[tuple[int, int, int]]:
     """(text, end, pattern)"""
-    if not sieve.overlapping:  # one that goes over a border would hide one behind it
-        return [
-            (text, end, pattern)
-            for text, (begin, length) in enumerate(zip(begins.tolist(), lengths.tolist(), strict=True))
-            for end, pattern in sieve.candidates(joined[begin : begin + length])
-        ]
-    found = sieve.candidates(joined)
-    if not found:
-        return ()
-    ends, patterns = np.array(found).T
-    texts = np.searchsorted(begins, ends - 1, side="right") - 1
-    within = ends - begins[texts]
-    whole = within <= lengths[texts]
-    return zip(texts[whole].tolist(), within[whole].tolist(), patterns[whole].tolist(), strict=True)
+    # One that goes over a border would hide one behind it, where overlapping ones are not told.
+    for first, last in _runs(begins, lengths, WINDOW if sieve.overlapping else 0):
+        check(deadline)
+        base, end = int(begins[first]), int(begins[last - 1] + lengths[last - 1])
+        if not (found := sieve.candidates(joined[base:end])):
+            continue
+        ends, patterns = np.array(found).T
+        ends += base
+        texts = np.searchsorted(begins, ends - 1, side="right") - 1
+        within = ends - begins[texts]
+        whole = within <= lengths[texts]
+        yield from zip(texts[whole].tolist(), within[whole].tolist(), patterns[whole].tolist(), strict=True)
 
 
 def _apart(of: Any, borders: Any) -> tuple[Callable[[Any], Any], Any]:
