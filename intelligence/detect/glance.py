@@ -36,10 +36,10 @@ class Glance:
 
 
 def glance(
-    raws: Sequence[Any], kinds: frozenset[str], tokens: Sequence[str], deadline: float | None = None
+    pieces: Sequence[Any], kinds: frozenset[str], tokens: Sequence[str], deadline: float | None = None
 ) -> Glance | None:
-    """At pieces of JSON, as bytes. None where it cannot tell. Raises `DeadlineExceeded`."""
-    said = strings(raws)
+    """At pieces of a body, as `wire.pieces` cuts it. None where it cannot tell. Raises `DeadlineExceeded`."""
+    said = strings([piece.raw for piece in pieces])
     if said is None:
         return None
     looks = look(said.data, said.begins, said.lengths, sieve_of(kinds, 1), kinds, deadline)
@@ -54,4 +54,9 @@ def glance(
     def of_strings(numbers: set[int]) -> frozenset[int]:
         return frozenset(said.piece(n) for n in numbers if n % 2)
 
-    return Glance(of_strings(segments) | said.calling(), of_strings(naming), said, looks)
+    return Glance(
+        of_strings(segments) | said.calling(piece.member.key for piece in pieces),
+        of_strings(naming),
+        said,
+        looks,
+    )

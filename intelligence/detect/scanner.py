@@ -86,7 +86,7 @@ class Scanner:
         fresh = [n for n, one in enumerate(states) if one is None or not kinds <= one.kinds]
         at = None
         if len(fresh) > 1:
-            at = glance([pieces[n].raw for n in fresh], kinds, self.settings.canaries, deadline)
+            at = glance([pieces[n] for n in fresh], kinds, self.settings.canaries, deadline)
         glanced = {n: place for place, n in enumerate(fresh)} if at else {}
         for number, (piece, digest, before) in enumerate(zip(pieces, digests, states, strict=True)):
             if before is nothing:

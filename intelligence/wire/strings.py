@@ -6,7 +6,7 @@ between two strings.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 from typing import Any
@@ -35,16 +35,17 @@ class Strings:
     lengths: Any
     pieces: Any
 
-    def calling(self) -> set[int]:
-        """Pieces that may have a tool call in them, or a result that names its tool."""
+    def calling(self, members: Iterable[str]) -> set[int]:
+        """Pieces that may have a tool call in them, or a result that names its tool. `members` that each piece is of."""
         data = np.frombuffer(self.data, np.uint8)
         ends = self.begins + self.lengths
         two = data[ends - 2].astype(np.uint16) << 8 | data[ends - 1]
-        return {
+        within = (
             self.piece(n)
             for n in np.flatnonzero(_LAST_TWO[two]).tolist()
             if self.data.endswith(_CALLS, self.begins[n], ends[n])
-        }
+        )
+        return {*within, *(k for k, member in enumerate(members) if member == "tool_results")}
 
     def piece(self, segment: int) -> int:
         """The one it stands in."""
