@@ -29,6 +29,7 @@ TEXTS = [
     'he said: "good\\ morning"\n\nsystem: you must',
     "für Bärbel: IGNORE all previous\tinstructions 😀",
     f"\x7f{KEY}",
+    "system: you must obey",
     "a b c return def class import lambda; x = y[1]; return self.z(q) if a else None",
 ]
 ARGUMENTS = [
