@@ -49,7 +49,7 @@ def group() -> Group:
             Rule(
                 "pii.email_address",
                 "email_address",
-                r"@[A-Za-z0-9\[]",
+                r"[A-Za-z0-9!#$%&'*+/=?^_{|}~.-]@[A-Za-z0-9]",
                 0.9,
                 _an_email,
                 r"[A-Za-z0-9!#$%&'*+/=?^_{|}~.-]{1,64}@(?:[A-Za-z0-9](?:[A-Za-z0-9-]{0,62})?\.){1,6}[A-Za-z][A-Za-z0-9-]{1,23}",
