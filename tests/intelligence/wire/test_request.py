@@ -281,7 +281,7 @@ def test_a_result_says_that_it_failed(format, content, failed):
 
 
 def test_tools_within_tools_without_end():
-    nested = '{"type":"namespace","tools":[' * 2000 + "]}" * 2000
+    nested = '{"type":"namespace","tools":[' * 700 + "]}" * 700
     body = f'{{"model":"m","messages":[{{"role":"user","content":"a"}}],"tools":[{nested}]}}'
     for format_ in ("openai-chat", "openai-responses"):
         assert read_request(format_, "chat", "", body.encode()).understood
