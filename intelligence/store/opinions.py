@@ -94,9 +94,8 @@ def span_of(db: sqlite3.Connection, one: Doubtful, key: bytes) -> tuple[str, int
     for place in found:
         if place.pointer == one.pointer:
             seen = place.text[one.start : one.end]
-            return (
-                (place.text, one.start, one.end) if seen_digest(key, one.kind, seen) == one.digest else None
-            )
+            if seen_digest(key, one.kind, seen) == one.digest:
+                return place.text, one.start, one.end
     return None
 
 

@@ -11,11 +11,12 @@ from dataclasses import dataclass
 
 import msgspec
 
-from intelligence.wire.place import Place, Said, Walk, step
+from intelligence.wire.place import Place, Said, Walk
 from intelligence.wire.places import (
+    BEFORE,
+    BEHIND,
     HOLD,
     MAX_WRAPPERS,
-    ORDER,
     TURNS,
     WRAPPERS,
     documents_of,
@@ -25,12 +26,13 @@ from intelligence.wire.places import (
 
 # What may hold more values than one wants to decode is read whole, by `places`.
 MAX_BYTES = 2_000_000
+# Of more, each is so small that to know it costs more than to read it.
+MAX_PIECES = 10_000
 
 _members = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 _items = msgspec.json.Decoder(list[msgspec.Raw]).decode
 _decode = msgspec.json.Decoder().decode
 _FAILS = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
-_RANK = {key: n for n, key in enumerate(ORDER)}
 
 
 class Unsplit(ValueError):
@@ -49,7 +51,7 @@ class Member:
 
     @property
     def context(self) -> str:
-        return f"{self.depth} {self.documents.source} {'[] ' if self.items else ''}{self.key}"
+        return f"{self.depth} {self.documents.source} {'item of' if self.items else 'all of'} {self.key}"
 
 
 class Piece:
@@ -82,7 +84,7 @@ class Piece:
 
 def pieces(format: str | None, operation: str | None, body: bytes) -> list[Piece]:
     """In the order of `places`, whose arguments these are. Raises `Unsplit` for a body that is no object, or has more than
-    `MAX_BYTES`."""
+    `MAX_BYTES` or `MAX_PIECES`."""
     if len(body) > MAX_BYTES:
         raise Unsplit
     made: list[Piece] = []
@@ -96,17 +98,28 @@ def pieces(format: str | None, operation: str | None, body: bytes) -> list[Piece
 def _cut(made: list[Piece], at: str, members: dict[str, msgspec.Raw], documents: Said, depth: int) -> None:
     if "type" in members and _decode(members["type"]) == "text":
         raise Unsplit  # it says of the other members what they are
-    for key in sorted(members, key=lambda key: _RANK.get(key, len(_RANK))):
+    wrapped = _wrapped(members) if depth < MAX_WRAPPERS else {}
+    for key in dict.fromkeys((*BEFORE, *wrapped, *BEHIND, *members)):
+        if key not in members:
+            continue
+        if key in wrapped:
+            _cut(made, f"{at}/{key}", wrapped[key], documents, depth + 1)
+            continue
         raw = members[key]
-        begins = bytes(memoryview(raw)[:1])
-        if key in WRAPPERS and begins == b"{" and depth < MAX_WRAPPERS:
-            inner = _members(raw)
-            if any(one in inner for one in HOLD):
-                _cut(made, f"{at}/{step(key)}", inner, documents, depth + 1)
-                continue
-        items = key in TURNS and begins == b"["
-        member = Member(at, key, depth, documents, items)
-        if items:
-            made += [Piece(member, number, one) for number, one in enumerate(_items(raw))]
-        else:
-            made.append(Piece(member, 0, raw))
+        member = Member(at, key, depth, documents, items=key in TURNS and _begins(raw) == b"[")
+        items = _items(raw) if member.items else [raw]
+        if len(made) + len(items) > MAX_PIECES:
+            raise Unsplit
+        made += [Piece(member, number, one) for number, one in enumerate(items)]
+
+
+def _wrapped(members: dict[str, msgspec.Raw]) -> dict[str, dict[str, msgspec.Raw]]:
+    """What those wrappers hold that are requests of their own."""
+    objects = {
+        key: _members(members[key]) for key in WRAPPERS if key in members and _begins(members[key]) == b"{"
+    }
+    return {key: inner for key, inner in objects.items() if any(one in inner for one in HOLD)}
+
+
+def _begins(raw: msgspec.Raw) -> bytes:
+    return bytes(memoryview(raw)[:1])

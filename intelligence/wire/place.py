@@ -1,7 +1,7 @@
 """A text in a request or an answer with where it stands, and the walk that collects such places.
 
 Pointers are RFC 6901 and name a string of the decoded JSON; `text` is that string, code point for code point, so a span in it
-is a span at the pointer. Values nested deeper than any real body are told as one place, which cannot be edited.
+is a span at the pointer. The strings of a value nested deeper than any real body share its pointer, and cannot be edited.
 """
 
 from __future__ import annotations
@@ -84,7 +84,8 @@ class Walk:
         if isinstance(value, str):
             self.add(at, value, said)
         elif depth > MAX_DEPTH:
-            self._deep(at, value, said)
+            for text in _strings(value):
+                self.add(at, text, said.but(TOO_DEEP))
         elif isinstance(value, dict):
             for key, inner in value.items():
                 if not isinstance(inner, (int, float)) and inner is not None:
@@ -124,9 +125,6 @@ class Walk:
             self.rest(at, value, said.but(guard(value)), depth)
         elif not (isinstance(value, str) and is_file(value)):
             self.data(at, value, said, depth)
-
-    def _deep(self, at: str, value: Any, said: Said) -> None:
-        self.add(at, "\n".join(_strings(value)), said.but(TOO_DEEP))
 
 
 def is_file(text: str) -> bool:

@@ -50,18 +50,9 @@ WRAPPERS = ("request", "generateContentRequest", "input", "session", "response",
 # One of these makes an object in a wrapper a request of its own.
 HOLD = (*_SYSTEM, *_TURNS, *_SAID, "tools", "input", "converse")
 TURNS = (*_TURNS, "input")
-# The order in which members are read; all others follow.
-ORDER = (
-    *_SYSTEM,
-    *_TURNS,
-    *WRAPPERS,
-    *_SAID,
-    "documents",
-    "tool_results",
-    "tools",
-    "functions",
-    "toolConfig",
-)
+# What is read before wrappers, in this order, and behind them; all other members follow.
+BEFORE = (*_SYSTEM, *_TURNS)
+BEHIND = ("input", *_SAID, "documents", "tool_results", "tools", "functions", "toolConfig")
 _RETRIEVED = frozenset(["chat", "responses", "generate_content", "unknown", None])
 MAX_WRAPPERS = 3
 # How to answer, not what is said.

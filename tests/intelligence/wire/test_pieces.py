@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from intelligence.wire.json_value import decode
-from intelligence.wire.pieces import MAX_BYTES, Piece, Unsplit, pieces
+from intelligence.wire.pieces import MAX_BYTES, MAX_PIECES, Piece, Unsplit, pieces
 from intelligence.wire.places import places
 from tests.intelligence.rewrite.bodies import VALUES, spelled, value_of
 from tests.intelligence.wire import corpus
@@ -84,6 +84,20 @@ def test_what_a_wrapper_holds_is_cut_too() -> None:
 
 
 @pytest.mark.parametrize(
+    "value",
+    [
+        {"input": ["a"], "session": {"messages": ["b"]}},
+        {"session": "b", "input": ["a"]},
+        {"response": {"x": "b"}, "request": ["c"], "prompt": "a"},
+        {"request": {"session": {"y": "c"}, "input": "b", "system": "a"}},
+    ],
+    ids=["before input", "a string", "no requests", "in a wrapper"],
+)
+def test_wrappers_stand_where_they_are_read(value: dict[str, Any]) -> None:
+    assert read(pieces(None, "chat", json.dumps(value).encode())) == told(places(None, "chat", "/", value))
+
+
+@pytest.mark.parametrize(
     "body",
     [
         b"",
@@ -93,8 +107,10 @@ def test_what_a_wrapper_holds_is_cut_too() -> None:
         b'{"a":1} x',
         b'{"type":"text","data":"x"}',
         b'{"a":"' + b"x" * MAX_BYTES + b'"}',
+        b'{"messages":[' + b"1," * MAX_PIECES + b"1]}",
+        b"{" + b",".join(b'"%d":1' % n for n in range(MAX_PIECES + 1)) + b"}",
     ],
-    ids=["empty", "number", "list", "cut off", "more behind", "a text", "huge"],
+    ids=["empty", "number", "list", "cut off", "more behind", "a text", "huge", "many items", "many members"],
 )
 def test_what_cannot_be_cut(body: bytes) -> None:
     with pytest.raises(Unsplit):
@@ -120,6 +136,9 @@ def test_context_tells_apart_what_is_read_differently() -> None:
     assert turn[0].member.context != member[0].member.context and bytes(turn[0].raw) == bytes(
         member[0].raw
     ) == bytes(raw)
+    for named in ("[] messages", "item of messages", "all of messages"):
+        (other,) = pieces(None, "chat", json.dumps({named: "x"}).encode())
+        assert other.member.context not in (turn[0].member.context, member[0].member.context)
 
 
 @pytest.mark.skipif(not corpus.FILES, reason=f"no corpus at {corpus.FOLDER} (LLMITM_CORPUS)")

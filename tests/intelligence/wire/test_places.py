@@ -88,6 +88,15 @@ def test_what_is_nested_beyond_reason_is_read_and_not_edited(wrap: Any) -> None:
         tools(body)
 
 
+def test_what_is_nested_beyond_reason_is_told_string_by_string() -> None:
+    value: Any = ["a", {"b": "c", "type": "d"}]
+    for _ in range(50):
+        value = [value]
+    found = places("", "chat", "/", {"x": value})
+    assert [place.text for place in found] == ["a", "c", "d"]
+    assert len({place.pointer for place in found}) == 1
+
+
 @pytest.mark.skipif(not corpus.FILES, reason=f"no corpus at {corpus.FOLDER} (LLMITM_CORPUS)")
 @pytest.mark.parametrize("file", corpus.FILES)
 def test_no_text_of_a_recorded_request_is_missed(file: str) -> None:
