@@ -58,9 +58,11 @@ class Known:
 
 
 class Order:
-    """The order of one request's parts, as far as it is read. `kinds` are those that are looked for."""
+    """The order of one request's parts, as far as it is read. `kinds` are those that are looked for. Raises
+    `DeadlineExceeded`."""
 
-    def __init__(self, kinds: frozenset[str]) -> None:
+    def __init__(self, kinds: frozenset[str], deadline: float | None = None) -> None:
+        self._deadline = deadline
         self._origins = "injection" in kinds
         self._follows = kinds >= _FOLLOWED
         self._asked: set[int] = set()
@@ -82,7 +84,7 @@ class Order:
         if place.source == "tool_call":
             more = []
             if not self._asked.issuperset(named) and not self._brought.keys().isdisjoint(named):
-                more += served(place, self._asked, self._brought)
+                more += served(place, self._asked, self._brought, self._deadline)
             if self._secrets:
                 more += carried(self._secrets[-_SECRETS_FOLLOWED:], place.text)
             return more
@@ -100,7 +102,8 @@ class Order:
         """The targets of each part, as far as they matter. `any_marks`: whether some part may name one."""
         if not (self._origins and any_marks):
             return [_NONE] * len(places)
-        return targets([place.text if place.source in _ORIGINS else "" for place in places])
+        texts = [place.text if place.source in _ORIGINS else "" for place in places]
+        return targets(texts, self._deadline)
 
 
 _ORIGINS = frozenset({*_ASKS, "tool_result", "tool_call"})

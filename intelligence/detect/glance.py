@@ -6,33 +6,26 @@ what it names matters for what comes after it: targets, tools.
 
 from __future__ import annotations
 
-from bisect import bisect_right
 from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from intelligence.detect import canary
 from intelligence.detect.one_text import sieve_of
-from intelligence.detect.together import NOTHING, Look, look
-from intelligence.wire.strings import Strings, strings
+from intelligence.detect.together import Look, look
+from intelligence.wire.strings import strings
 
 
 @dataclass(frozen=True, slots=True)
 class Glance:
-    """`to_read` are the pieces that have to be decoded; some of them may name targets."""
+    """`to_read` are the pieces that have to be decoded, with what was seen of their texts: nothing of those not told, and None of
+    one to be looked at anew. `naming` may name targets."""
 
-    to_read: frozenset[int]
-    naming: frozenset[int]
-    _strings: Strings
-    _looks: Mapping[int, Look | None]
-
-    def looks(self, piece: int) -> dict[bytes, Look | None]:
-        """What was seen of each string in it; None for one to be looked at anew. A text made of several is not among them."""
-        said = self._strings
-        return {
-            said.data[said.begins[n] : said.begins[n] + said.lengths[n]]: self._looks.get(n, NOTHING)
-            for n in range(said.pieces[piece] + 1, said.pieces[piece + 1], 2)
-        }
+    to_read: Mapping[int, Mapping[bytes, Look | None]]
+    naming: AbstractSet[int]
 
 
 def glance(
@@ -43,20 +36,21 @@ def glance(
     if said is None:
         return None
     looks = look(said.data, said.begins, said.lengths, sieve_of(kinds, 1), kinds, deadline)
-    naming = {n for n, one in looks.items() if one is None or one.marks}
-    segments = naming | {n for n, one in looks.items() if one is None or one.worth_it(kinds)}
     if "canary" in kinds and tokens:
-        begins = said.begins.tolist()
-        for start, _ in canary.places(said.data.lower(), tokens):
-            segments.add(number := bisect_right(begins, start) - 1)
-            looks[number] = None
-
-    def of_strings(numbers: set[int]) -> frozenset[int]:
-        return frozenset(said.piece(n) for n in numbers if n % 2)
-
-    return Glance(
-        of_strings(segments) | said.calling(piece.member.key for piece in pieces),
-        of_strings(naming),
-        said,
-        looks,
-    )
+        for place in canary.places(said.data.lower(), tokens):
+            # One that goes over a border hides one behind it.
+            first, last = (np.searchsorted(said.begins, place, side="right") - 1).tolist()
+            looks |= dict.fromkeys(range(first, last + 1))
+    to_read: dict[int, dict[bytes, Look | None]] = {
+        n: {} for n in said.calling(piece.member.key for piece in pieces)
+    }
+    naming = set()
+    texts = [n for n in looks if n % 2]
+    for text, piece in zip(texts, said.within(texts), strict=True):
+        one = looks[text]
+        if one is None or one.marks:
+            naming.add(piece)
+        elif not one.worth_it(kinds):
+            continue
+        to_read.setdefault(piece, {})[said[text]] = one
+    return Glance(to_read, naming)

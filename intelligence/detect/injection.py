@@ -95,11 +95,12 @@ def marks() -> Group:
 
 @cache
 def families() -> tuple[tuple[Any, tuple[tuple[Sentence, Any], ...]], ...]:
-    """The compiled patterns of each family: all as one, which mostly says no, and each."""
+    """The compiled patterns of each family: all as one, which mostly says no, and each. Before the one, texts lie end to end:
+    where a line ends, one may."""
     made = []
     for wanted in FAMILIES:
         listed = [one for one in SENTENCES if one.family == wanted]
-        together = compiled("(?i)" + "|".join(f"(?:{one.regex})" for one in listed), capture=False)
+        together = compiled("(?im)" + "|".join(f"(?:{one.regex})" for one in listed), capture=False)
         each = tuple((one, compiled(f"(?i){one.regex}", capture=False)) for one in listed)
         made.append((together, each))
     return tuple(made)

@@ -37,26 +37,29 @@ _ACTS = compiled(
 _MOST = 500
 
 
-def targets(texts: Sequence[str]) -> list[frozenset[int]]:
-    """Hashes of those that each text names. Time is linear in the texts."""
+def targets(texts: Sequence[str], deadline: float | None = None) -> list[frozenset[int]]:
+    """Hashes of those that each text names. Time is linear in the texts. Raises `DeadlineExceeded`."""
     datas = [Text(text).data for text in texts]
     # No target has a line end in it.
     joined = b"\n".join(datas)
     begins = [0, *accumulate(len(data) + 1 for data in datas)]
     found: dict[int, set[int]] = {}
-    for start, end in spans(_TARGET, joined):
+    for start, end in spans(_TARGET, joined, deadline):
         of_text = found.setdefault(bisect_right(begins, start) - 1, set())
         if len(of_text) < _MOST:
             of_text.add(hash(joined[start:end].lower()))
     return [frozenset(found.get(number, ())) for number in range(len(texts))]
 
 
-def served(place: Any, asked: AbstractSet[int], brought: Mapping[int, bool]) -> list[Detection]:
-    """In a tool call: the targets that were `brought` and not `asked` for. `brought` says whether an injection came with it."""
+def served(
+    place: Any, asked: AbstractSet[int], brought: Mapping[int, bool], deadline: float | None = None
+) -> list[Detection]:
+    """In a tool call: the targets that were `brought` and not `asked` for. `brought` says whether an injection came with it.
+    Raises `DeadlineExceeded`."""
     text = Text(place.text)
     acts = _ACTS.search((place.tool or "").encode()) is not None
     detections = []
-    for start, end in spans(_TARGET, text.data):
+    for start, end in spans(_TARGET, text.data, deadline):
         name = text.data[start:end].lower()
         target = hash(name)
         if target in asked or target not in brought:

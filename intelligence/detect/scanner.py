@@ -17,11 +17,14 @@ from typing import Any
 
 from intelligence.detect.conversation import Known, Order, known, plain
 from intelligence.detect.detection import DeadlineExceeded, Detection, check
+from intelligence.detect.engine import BETWEEN_LOOKS
 from intelligence.detect.glance import glance
 from intelligence.detect.one_text import ALL, FOR, scan, sieve_of
 from intelligence.detect.together import NOTHING, Look, laid, look
 
 __all__ = ["ALL", "DeadlineExceeded", "Detection", "Scanner", "Settings", "detector"]
+
+_UNSEEN: Mapping[bytes, Look | None] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,12 +59,14 @@ class Scanner:
     ) -> list[tuple[Any, Detection]]:
         """What stands in the parts of a conversation, old and new, and what only their order shows. Raises
         `DeadlineExceeded`."""
-        order = Order(kinds)
+        order = Order(kinds, deadline)
         datas = [_bytes(place) for place in places]
         looks = look(*laid(datas), sieve_of(kinds, 1), kinds, deadline)
         seen = {data: looks.get(number, NOTHING) for number, data in enumerate(datas)}
         found: list[tuple[Any, Detection]] = []
-        for place, named in zip(places, order.named(places), strict=True):
+        for number, (place, named) in enumerate(zip(places, order.named(places), strict=True)):
+            if not number % BETWEEN_LOOKS:
+                check(deadline)
             here = self._part(place, kinds, deadline, seen)
             found += [(place, d) for d in (*here, *order.part(place, here, named))]
         return found
@@ -79,7 +84,7 @@ class Scanner:
     def _read(
         self, pieces: Sequence[Any], kinds: frozenset[str], deadline: float | None
     ) -> list[tuple[Any, Detection]]:
-        order, names, nothing = Order(kinds), dict[str, str](), plain(kinds)
+        order, names, nothing = Order(kinds, deadline), dict[str, str](), plain(kinds)
         found: list[tuple[Any, Detection]] = []
         remembered, digests = self._pieces, self._piece_digests(pieces)
         states = [remembered.get(digest) for digest in digests]
@@ -104,12 +109,14 @@ class Scanner:
             check(deadline)
             places, own = piece.places(names)
             names |= own
-            seen, any_marks = dict[bytes, Look | None](), True
+            seen, otherwise, any_marks = _UNSEEN, None, True
             if at and place is not None:
-                seen, any_marks = at.looks(place), place in at.naming
+                seen, otherwise, any_marks = at.to_read[place], NOTHING, place in at.naming
             count, targets = len(found), order.named(places, any_marks=any_marks)
-            for one, named in zip(places, targets, strict=True):
-                here = self._part(one, kinds, deadline, seen)
+            for n, (one, named) in enumerate(zip(places, targets, strict=True), 1):
+                if not n % BETWEEN_LOOKS:
+                    check(deadline)
+                here = self._part(one, kinds, deadline, seen, otherwise)
                 found += [(one, d) for d in (*here, *order.part(one, here, named))]
             what = known(kinds, places, targets, own, found=count < len(found))
             if what.small:
@@ -123,15 +130,23 @@ class Scanner:
         kinds: frozenset[str],
         deadline: float | None,
         looks: Mapping[bytes, Look | None],
+        otherwise: Look | None = None,
     ) -> list[Detection]:
-        """What stands in it. `looks` at texts as their UTF-8."""
+        """What stands in it. `looks` at texts as their UTF-8, and `otherwise` at all others."""
         data = _bytes(place)
         digest = blake2b(
             data, digest_size=16, key=self.settings.key, person=place.source.encode()[:16]
         ).digest()
         seen = self._seen.get(digest, {})
         if missing := (kinds & FOR.get(place.source, ALL)) - seen.keys():
-            fresh = scan(place.text, place.source, missing, self.settings.canaries, deadline, looks.get(data))
+            fresh = scan(
+                place.text,
+                place.source,
+                missing,
+                self.settings.canaries,
+                deadline,
+                looks.get(data, otherwise),
+            )
             seen = seen | {
                 kind: tuple(d for d in fresh if d.kind == kind) if fresh else () for kind in missing
             }

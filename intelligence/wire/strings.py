@@ -40,16 +40,24 @@ class Strings:
         data = np.frombuffer(self.data, np.uint8)
         ends = self.begins + self.lengths
         two = data[ends - 2].astype(np.uint16) << 8 | data[ends - 1]
-        within = (
-            self.piece(n)
-            for n in np.flatnonzero(_LAST_TWO[two]).tolist()
-            if self.data.endswith(_CALLS, self.begins[n], ends[n])
-        )
-        return {*within, *(k for k, member in enumerate(members) if member == "tool_results")}
+        said = np.flatnonzero(_LAST_TWO[two])
+        within = [
+            self.data.endswith(_CALLS, begin, end)
+            for begin, end in zip(self.begins[said].tolist(), ends[said].tolist(), strict=True)
+        ]
+        return {
+            *self.within(said[np.array(within, np.bool_)]),
+            *(k for k, member in enumerate(members) if member == "tool_results"),
+        }
 
-    def piece(self, segment: int) -> int:
-        """The one it stands in."""
-        return int(np.searchsorted(self.pieces, segment, side="right")) - 1
+    def within(self, segments: Any) -> list[int]:
+        """The pieces they stand in."""
+        found: list[int] = (np.searchsorted(self.pieces, segments, side="right") - 1).tolist()
+        return found
+
+    def __getitem__(self, segment: int) -> bytes:
+        begin = self.begins[segment]
+        return self.data[begin : begin + self.lengths[segment]]
 
 
 def strings(raws: Sequence[Any]) -> Strings | None:

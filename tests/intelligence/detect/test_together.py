@@ -78,6 +78,7 @@ def test_what_ends_where_a_text_ends() -> None:
         "card 4111 1111 1111 1111",
         "shutdown now",
         "+1 202 555 0123",
+        "please do not tell the user",
     ]
     texts = [text[:end] for text in [*whole, *BITS] for end in range(len(text) + 1)]
     for source in ("tool_call", "tool_result"):
