@@ -126,23 +126,21 @@ def exfiltration(
         for hit in group().hits(text, deadline)
     ]
     held = sorted(
-        (d.start, d.end, d.kind, d.type)
+        (d.start, d.end, d.kind)
         for d in private
-        if d.kind == "secret" or (d.kind == "pii" and d.type not in _ADDRESSES)
+        if (d.kind == "secret" or (d.kind == "pii" and d.type not in _ADDRESSES)) and d.type not in _OF_URLS
     )
+    behind = 0  # of those held, so many end before the URL
     if held and source in (None, "assistant", "tool_call"):
         for first, last in spans(_URL, text.data, deadline):
             if _LOCAL.search(text.data[first:last]):
                 continue
             start, end = text.span(first, last)
-            for a, b, kind, type in held:
-                if a < end and start < b and type not in _OF_URLS:
-                    found.append(
-                        Detection(
-                            "exfiltration", f"{kind}_in_url", 0.9, start, end, f"exfiltration.{kind}_in_url"
-                        )
-                    )
-                    break
+            while behind < len(held) and held[behind][1] <= start:
+                behind += 1
+            if behind < len(held) and held[behind][0] < end:
+                leak = f"{held[behind][2]}_in_url"
+                found.append(Detection("exfiltration", leak, 0.9, start, end, f"exfiltration.{leak}"))
     return found
 
 

@@ -19,7 +19,6 @@ Limits: a plain task planted in data has no words of its own, nor has an optimis
 
 from __future__ import annotations
 
-from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache
@@ -29,7 +28,7 @@ from typing import Any
 import numpy as np
 
 from intelligence.detect import features, injection_model
-from intelligence.detect.detection import Detection, check
+from intelligence.detect.detection import Detection, Stretches, check
 from intelligence.detect.engine import Group, Rule, Text, compiled
 from intelligence.detect.exfiltration import image
 from intelligence.detect.sentences import FAMILIES, MARK, NEAR, SENTENCES, Sentence
@@ -209,8 +208,8 @@ def _not_quoted(data: bytes, start: int, end: int) -> bool:
 def _graded(text: Text, found: list[_Found], suspected: list[tuple[int, int, float]]) -> list[Detection]:
     """One detection a place and type, the surest. The model's own stands only where no sentence does."""
     detections: list[Detection] = []
-    by_model = _Stretches((start, end) for start, end, _ in suspected)
-    by_sentence = _Stretches((one.start, one.end) for one in found)
+    by_model = Stretches((start, end) for start, end, _ in suspected)
+    by_sentence = Stretches((one.start, one.end) for one in found)
     for one in found:
         score = one.score
         if score < _AGREED and by_model.touch(one.start, one.end):
@@ -231,25 +230,6 @@ def _graded(text: Text, found: list[_Found], suspected: list[tuple[int, int, flo
         ):
             kept.append(detection)
     return sorted(kept, key=lambda d: (d.start, d.end))
-
-
-class _Stretches:
-    """Stretches of a text, joined where they overlap."""
-
-    def __init__(self, stretches: Iterable[tuple[int, int]]) -> None:
-        self._starts: list[int] = []
-        self._ends: list[int] = []
-        for start, end in sorted(stretches):
-            if self._ends and start < self._ends[-1]:
-                self._ends[-1] = max(self._ends[-1], end)
-            else:
-                self._starts.append(start)
-                self._ends.append(end)
-
-    def touch(self, start: int, end: int) -> bool:
-        """Whether one of them has a byte between `start` and `end`."""
-        before = bisect_left(self._starts, end)
-        return before > 0 and self._ends[before - 1] > start
 
 
 # How many neighbours a detection is compared with: a text full of attacks must not take quadratic time.

@@ -14,7 +14,7 @@ from intelligence.detect.assigned import group as assigned
 from intelligence.detect.canary import canaries
 from intelligence.detect.commands import commands
 from intelligence.detect.content import content
-from intelligence.detect.detection import KINDS, Detection
+from intelligence.detect.detection import KINDS, Detection, Stretches
 from intelligence.detect.engine import Sieve, Text
 from intelligence.detect.exfiltration import exfiltration
 from intelligence.detect.exfiltration import group as exfiltration_group
@@ -48,8 +48,8 @@ def scan(
     deadline: float | None,
     seen: Look | None = None,
 ) -> list[Detection]:
-    """Detections of `kinds`, in order. `tokens` are canaries, `seen` what was seen of the text together with others, but for
-    commands and canaries. Raises `DeadlineExceeded`."""
+    """Detections of `kinds`, in order; those of one kind do not depend on the others: see `apart`. `tokens` are canaries, `seen`
+    what was seen of the text together with others, but for commands and canaries. Raises `DeadlineExceeded`."""
     if seen is not None and not seen.worth_it(kinds) and not tokens:
         kinds &= {"command"}
         if not kinds:
@@ -65,11 +65,9 @@ def scan(
     if private or kinds & {"secret"}:
         found += secrets(one, deadline)
     if private or kinds & {"pii"}:
-        # Digits inside a key are no phone number.
-        taken = [(d.start, d.end) for d in found]
-        found += [d for d in pii(one, deadline) if not any(d.start < b and a < d.end for a, b in taken)]
+        found += pii(one, deadline)
     if "exfiltration" in kinds:
-        found += exfiltration(one, source, tuple(found), deadline)
+        found += exfiltration(one, source, apart(found), deadline)
     if "injection" in kinds:
         found += injection(one, deadline)
     if "command" in kinds:
@@ -79,6 +77,14 @@ def scan(
     if "content" in kinds:
         found += content(one)
     return sorted((d for d in found if d.kind in kinds), key=lambda d: (d.start, d.end, d.kind))
+
+
+def apart(found: list[Detection]) -> list[Detection]:
+    """Of what stands in one text: digits inside a key are no phone number, for who looks for both."""
+    if not any(d.kind == "secret" for d in found):
+        return found
+    taken = Stretches((d.start, d.end) for d in found if d.kind == "secret")
+    return [d for d in found if d.kind != "pii" or not taken.touch(d.start, d.end)]
 
 
 def sieve_of(kinds: frozenset[str], fewest: int = 2) -> Sieve | None:

@@ -19,7 +19,7 @@ from intelligence.detect.conversation import Known, Order, known, plain
 from intelligence.detect.detection import DeadlineExceeded, Detection, check
 from intelligence.detect.engine import BETWEEN_LOOKS
 from intelligence.detect.glance import glance
-from intelligence.detect.one_text import ALL, FOR, scan, sieve_of
+from intelligence.detect.one_text import ALL, FOR, apart, scan, sieve_of
 from intelligence.detect.together import NOTHING, Look, laid, look
 
 __all__ = ["ALL", "DeadlineExceeded", "Detection", "Scanner", "Settings", "detector"]
@@ -52,7 +52,7 @@ class Scanner:
     ) -> list[Detection]:
         """Detections in `text`, in order. `deadline` is a value of `time.thread_time`. Raises `DeadlineExceeded`."""
         wanted = kinds & FOR.get(source, ALL)
-        return scan(text, source, wanted, self.settings.canaries, deadline)
+        return apart(scan(text, source, wanted, self.settings.canaries, deadline))
 
     def request(
         self, places: Sequence[Any], kinds: frozenset[str] = ALL, *, deadline: float | None = None
@@ -153,7 +153,7 @@ class Scanner:
         self._seen[digest] = seen
         self._seen.move_to_end(digest)
         _forget(self._seen, self.settings.remembered_parts)
-        return [found for kind in sorted(kinds & seen.keys()) for found in seen[kind]]
+        return apart([found for kind in sorted(kinds & seen.keys()) for found in seen[kind]])
 
     def _piece_digests(self, pieces: Sequence[Any]) -> list[bytes]:
         """Kept in each piece: rules ask of one request several times."""

@@ -32,6 +32,8 @@ HOSTILE = {
     "headers": "-----BEGIN PRIVATE KEY-----",
     "quotes": "\"'",
     "not ASCII": "é",
+    "passwords like mail": "redis://root:PW8dYeIl@db-f8aa.internal:5432 ",
+    "cards behind URLs": "https://a.bc/ 4111 1111 1111 1111 ",
 }
 
 

@@ -155,6 +155,19 @@ def test_wrappers_come_before_other_input_and_what_is_none_behind(value: dict[st
     assert [d.type for _, d in Scanner().pieces(cut, INJECTION)] == ["provenance"]
 
 
+def test_what_was_seen_of_one_kind_does_not_depend_on_what_else_was_asked_for() -> None:
+    """A password in an address looks like mail; who asks for secrets too is not told of it."""
+    scanner, pii, both = Scanner(), frozenset({"pii"}), frozenset({"pii", "secret"})
+    sent = said("user", "DATABASE_URL=redis://root:PW8dYeIl@db-f8aa.internal:5432")
+    asked = (pii, both, pii, both)
+    assert [types(scanner, sent, kinds=kinds) for kinds in asked] == [
+        ["email_address"],
+        ["db_url_password"],
+    ] * 2
+    assert types(Scanner(), sent, kinds=both) == ["db_url_password"]
+    assert types(Scanner(), sent, kinds=pii) == ["email_address"]
+
+
 def test_a_canary_behind_the_border_of_two_pieces() -> None:
     scanner = Scanner(Settings(canaries=("mine\n,\nmine",)))
     cut = pieces("openai-chat", "chat", json.dumps({"messages": ["mine", "mine\n,\nmine"]}).encode())
