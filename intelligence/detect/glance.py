@@ -21,18 +21,22 @@ from intelligence.wire.strings import strings
 
 @dataclass(frozen=True, slots=True)
 class Glance:
-    """`to_read` are the pieces that have to be decoded, with what was seen of their texts: nothing of those not told, and None of
-    one to be looked at anew. `naming` may name targets."""
+    """By their numbers, the `pieces` that were looked at. `to_read` are those that have to be decoded, with what was seen of
+    their texts: nothing of those not told, and None of one to be looked at anew. `naming` may name targets."""
 
+    pieces: AbstractSet[int]
     to_read: Mapping[int, Mapping[bytes, Look | None]]
     naming: AbstractSet[int]
 
 
 def glance(
-    pieces: Sequence[Any], kinds: frozenset[str], tokens: Sequence[str], deadline: float | None = None
+    pieces: Sequence[tuple[int, Any]],
+    kinds: frozenset[str],
+    tokens: Sequence[str],
+    deadline: float | None = None,
 ) -> Glance | None:
-    """At pieces of a body, as `wire.pieces` cuts it. None where it cannot tell. Raises `DeadlineExceeded`."""
-    said = strings([piece.raw for piece in pieces])
+    """At pieces of a body, as `wire.pieces` cuts it, with their numbers. None where it cannot tell. Raises `DeadlineExceeded`."""
+    said = strings([piece.raw for _, piece in pieces])
     if said is None:
         return None
     looks = look(said.data, said.begins, said.lengths, sieve_of(kinds, 1), kinds, deadline)
@@ -41,16 +45,16 @@ def glance(
             # One that goes over a border hides one behind it.
             first, last = (np.searchsorted(said.begins, place, side="right") - 1).tolist()
             looks |= dict.fromkeys(range(first, last + 1))
-    to_read: dict[int, dict[bytes, Look | None]] = {
-        n: {} for n in said.calling(piece.member.key for piece in pieces)
-    }
+    numbers = [number for number, _ in pieces]
+    calling = said.calling(piece.member.key for _, piece in pieces)
+    to_read: dict[int, dict[bytes, Look | None]] = {numbers[n]: {} for n in calling}
     naming = set()
     texts = [n for n in looks if n % 2]
     for text, piece in zip(texts, said.within(texts), strict=True):
         one = looks[text]
         if one is None or one.marks:
-            naming.add(piece)
+            naming.add(numbers[piece])
         elif not one.worth_it(kinds):
             continue
-        to_read.setdefault(piece, {})[said[text]] = one
-    return Glance(to_read, naming)
+        to_read.setdefault(numbers[piece], {})[said[text]] = one
+    return Glance(frozenset(numbers), to_read, naming)

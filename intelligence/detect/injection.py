@@ -62,7 +62,7 @@ def injection(text: Text, deadline: float | None = None) -> list[Detection]:
     found: list[_Found] = []
     suspected: list[tuple[int, int, float]] = []
     data = text.data
-    for base, piece, words in text.pieces:
+    for base, piece, words in text.pieces if look is None or look.called or look.model else ():
         check(deadline)
         if not len(words.starts):
             continue

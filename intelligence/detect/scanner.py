@@ -18,9 +18,10 @@ from typing import Any
 from intelligence.detect.conversation import Known, Order, known, plain
 from intelligence.detect.detection import DeadlineExceeded, Detection, check
 from intelligence.detect.engine import BETWEEN_LOOKS
-from intelligence.detect.glance import glance
+from intelligence.detect.glance import Glance, glance
 from intelligence.detect.one_text import ALL, FOR, apart, scan, sieve_of
 from intelligence.detect.together import NOTHING, Look, laid, look
+from intelligence.wire.strings import strings
 
 __all__ = ["ALL", "DeadlineExceeded", "Detection", "Scanner", "Settings", "detector"]
 
@@ -60,7 +61,12 @@ class Scanner:
         """What stands in the parts of a conversation, old and new, and what only their order shows. Raises
         `DeadlineExceeded`."""
         order = Order(kinds, deadline)
-        datas = [_bytes(place) for place in places]
+        datas = [
+            data
+            for place in places
+            for data in [_bytes(place)]
+            if self._digest(data, place.source) not in self._seen
+        ]
         looks = look(*laid(datas), sieve_of(kinds, 1), kinds, deadline)
         seen = {data: looks.get(number, NOTHING) for number, data in enumerate(datas)}
         found: list[tuple[Any, Detection]] = []
@@ -89,10 +95,7 @@ class Scanner:
         remembered, digests = self._pieces, self._piece_digests(pieces)
         states = [remembered.get(digest) for digest in digests]
         fresh = [n for n, one in enumerate(states) if one is None or not kinds <= one.kinds]
-        at = None
-        if len(fresh) > 1:
-            at = glance([pieces[n] for n in fresh], kinds, self.settings.canaries, deadline)
-        glanced = {n: place for place, n in enumerate(fresh)} if at else {}
+        at = self._glance([(n, pieces[n]) for n in fresh], kinds, deadline) if len(fresh) > 1 else None
         for number, (piece, digest, before) in enumerate(zip(pieces, digests, states, strict=True)):
             if before is nothing:
                 remembered.move_to_end(digest)
@@ -102,16 +105,16 @@ class Scanner:
                 order.passed(before)
                 names |= before.names
                 continue
-            place = glanced.get(number)
-            if at and place is not None and place not in at.to_read:
+            glanced = at is not None and number in at.pieces
+            if at and glanced and number not in at.to_read:
                 remembered[digest] = nothing.and_(before) if before else nothing
                 continue
             check(deadline)
             places, own = piece.places(names)
             names |= own
             seen, otherwise, any_marks = _UNSEEN, None, True
-            if at and place is not None:
-                seen, otherwise, any_marks = at.to_read[place], NOTHING, place in at.naming
+            if at and glanced:
+                seen, otherwise, any_marks = at.to_read[number], NOTHING, number in at.naming
             count, targets = len(found), order.named(places, any_marks=any_marks)
             for n, (one, named) in enumerate(zip(places, targets, strict=True), 1):
                 if not n % BETWEEN_LOOKS:
@@ -124,6 +127,17 @@ class Scanner:
         check(deadline)
         return found
 
+    def _glance(
+        self, pieces: Sequence[tuple[int, Any]], kinds: frozenset[str], deadline: float | None
+    ) -> Glance | None:
+        """At pieces with their numbers, but for those in which something is odd."""
+        tokens = self.settings.canaries
+        at = glance(pieces, kinds, tokens, deadline)
+        if at is None and (plain_ones := [one for one in pieces if strings([one[1].raw])]):
+            check(deadline)
+            at = glance(plain_ones, kinds, tokens, deadline)
+        return at
+
     def _part(
         self,
         place: Any,
@@ -134,9 +148,7 @@ class Scanner:
     ) -> list[Detection]:
         """What stands in it. `looks` at texts as their UTF-8, and `otherwise` at all others."""
         data = _bytes(place)
-        digest = blake2b(
-            data, digest_size=16, key=self.settings.key, person=place.source.encode()[:16]
-        ).digest()
+        digest = self._digest(data, place.source)
         seen = self._seen.get(digest, {})
         if missing := (kinds & FOR.get(place.source, ALL)) - seen.keys():
             fresh = scan(
@@ -154,6 +166,9 @@ class Scanner:
         self._seen.move_to_end(digest)
         _forget(self._seen, self.settings.remembered_parts)
         return apart([found for kind in sorted(kinds & seen.keys()) for found in seen[kind]])
+
+    def _digest(self, data: bytes, source: str) -> bytes:
+        return blake2b(data, digest_size=16, key=self.settings.key, person=source.encode()[:16]).digest()
 
     def _piece_digests(self, pieces: Sequence[Any]) -> list[bytes]:
         """Kept in each piece: rules ask of one request several times."""

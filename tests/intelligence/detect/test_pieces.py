@@ -235,3 +235,16 @@ def test_what_names_too_much_is_not_remembered() -> None:
     many = " ".join(f"someone{n}@example.org" for n in range(200))
     scanner.pieces(pieces("openai-chat", "chat", body([said("user", many)])), frozenset({"injection"}))
     assert all(len(known.asked) <= 64 for known in scanner._pieces.values())
+
+
+@pytest.mark.parametrize("odd", ["\x7f", "\\" * 200 + '"'], ids=["del", "backslashes"])
+def test_one_odd_piece_spoils_no_other(monkeypatch: pytest.MonkeyPatch, odd: str) -> None:
+    texts = ["good morning", f"{odd} {KEY}", "and now", odd, "so long"]
+    read: list[Any] = []
+    places_of = Piece.places
+    monkeypatch.setattr(
+        Piece, "places", lambda piece, names: read.append(piece.number) or places_of(piece, names)
+    )
+    found = Scanner().pieces(pieces("openai-chat", "chat", body([said("user", text) for text in texts])), ALL)
+    assert [(place.pointer, d.kind) for place, d in found] == [("/messages/1/content", "secret")]
+    assert read == [1, 3]
