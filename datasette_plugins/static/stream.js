@@ -39,7 +39,12 @@ function note(...said) {
 
 function showProblems({ problems }) {
   const own = banner.querySelectorAll("[data-own]");
-  banner.replaceChildren(...own, ...problems.map(({ level, text, command }) => problem(level, text, command)));
+  const told = problems.map(({ level, text, command, unread }) => {
+    const p = problem(level, text, command);
+    if (unread) p.dataset.unread = "";
+    return p;
+  });
+  banner.replaceChildren(...own, ...told);
 }
 
 function lost() {

@@ -126,6 +126,21 @@ async def test_pages_outlive_the_processes(
         await context.close()
 
 
+async def test_nothing_is_said_of_a_record_that_cannot_be_read(browser: Browser, tmp_path: Path) -> None:
+    env = environment(tmp_path, dashboard__port=0)
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "traffic.db").write_bytes(b"not a database, whatever its name says" * 100)
+    with process(tmp_path, "dashboard", ["-m", "datasette_plugins"], env) as started:
+        base = f"http://{started.status.addresses['dashboard']}"
+        page = await browser.new_page()
+        for path in ("/", "/-/live", "/-/sessions", "/-/search"):
+            await page.goto(base + path)
+            await expect(page.locator("#live")).to_have_text("live", timeout=LONG)
+            await expect(page.locator("#problems")).to_contain_text("llmitm restore FILE")
+            await expect(page.locator(".start:visible")).to_have_count(0)
+        await page.close()
+
+
 async def test_ctrl_c_waits_for_no_page(browser: Browser, provider: OfflineProvider, tmp_path: Path) -> None:
     place = place_in(tmp_path, **settings_for(provider))
     with place.start("up") as up:

@@ -60,6 +60,7 @@ def test_drops_come_first(data_dir: Path) -> None:
         "level": "error",
         "text": "3 journal entries (5 KB) could not be written. Is the disk full?",
         "command": None,
+        "unread": False,
     }
     assert len(found) == 2
 

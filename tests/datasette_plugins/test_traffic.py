@@ -60,6 +60,7 @@ async def test_a_file_that_is_no_database(site: Site, data_dir: Path) -> None:
     page = await site.get("/")
     assert page.status_code == 200
     assert "cannot be read: file is not a database" in page.text
+    assert '<p class="problem error" data-unread>' in page.text
 
 
 async def test_rows_are_counted_up_to_a_limit(
