@@ -18,8 +18,8 @@ LAG_BYTES = 20_000_000
 
 @dataclass(frozen=True)
 class Problem:
-    """`level` is `error` (something is lost or not recorded) or `warning`; `command` is what to type, if that helps. With one that
-    is `unread`, a page that shows nothing must not say that there is nothing."""
+    """`level` is `error` (something is lost or not recorded) or `warning`; `command` is what to type, if that helps. With one
+    that is `unread`, a page that shows nothing must not say that there is nothing."""
 
     level: str
     text: str
@@ -47,7 +47,9 @@ def problems(data_dir: Path) -> list[Problem]:
             if damaged
             else ("", None)
         )
-        found.append(Problem("error", f"The record in {data_dir} cannot be read: {e}.{what}", command, unread=True))
+        found.append(
+            Problem("error", f"The record in {data_dir} cannot be read: {e}.{what}", command, unread=True)
+        )
 
     if panic := panic_of(data_dir):
         what = "All calls are stopped" if panic.mode == "block" else "Rules only tell, none acts"
