@@ -55,11 +55,14 @@ export function known(schema, path, key) {
 
 export function completing(text, list, url) {
   let schema = null;
+  let loading = null;
+  let asked = 0;
   let shown = [];
   let at = 0;
   let word = "";
 
   function close() {
+    asked += 1;
     list.hidden = true;
     text.removeAttribute("aria-activedescendant");
   }
@@ -77,7 +80,13 @@ export function completing(text, list, url) {
   }
 
   async function open(wanted) {
-    schema ??= await fetch(url).then((response) => response.json());
+    asked += 1;
+    const mine = asked;
+    if (!schema) {
+      loading ??= fetch(url).then((response) => response.json()).finally(() => { loading = null; });
+      schema = await loading;
+      if (mine !== asked) return; // more was typed meanwhile, or the list put away
+    }
     const here = pathAt(text.value.slice(0, text.selectionStart));
     word = here.word;
     const seen = new Set();

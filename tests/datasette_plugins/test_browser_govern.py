@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import sqlite3
 import time
 from collections.abc import AsyncIterator, Iterator
@@ -10,7 +11,7 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
-from playwright.async_api import Browser, BrowserContext, Page, expect
+from playwright.async_api import Browser, BrowserContext, Page, Route, expect
 
 from intelligence.policy import handed
 from intelligence.policy.feeds import FeedError, Feeds
@@ -267,6 +268,32 @@ async def test_keys_complete_by_the_schema(open_page) -> None:
     await expect(page.locator("#completions b")).to_have_text(["pii"])
     await text.press("Escape")
     await expect(page.locator("#completions")).to_be_hidden()
+
+
+async def test_a_schema_that_comes_late_opens_no_list_anew(open_page) -> None:
+    page = await open_page("/-/policy?file=fresh.yaml")
+    late, asked = asyncio.Event(), 0
+
+    async def held(route: Route) -> None:
+        nonlocal asked
+        asked += 1
+        await late.wait()
+        await route.continue_()
+
+    schema = await page.locator("#editor").get_attribute("data-schema")
+    await page.route(f"**{schema}", held)
+    text = page.locator("#text")
+    await text.fill("rules:\n  - id: x\n    ")
+    await text.press("End")
+    await text.press_sequentially("act")
+    await text.evaluate("text => text.blur()")
+    async with page.expect_response(f"**{schema}"):
+        late.set()
+    await text.press("End")
+    assert asked == 1
+    await expect(page.locator("#completions")).to_be_hidden()
+    await text.press_sequentially("i")
+    await expect(page.locator("#completions b")).to_have_text(["action"])
 
 
 async def test_the_backtest_button(open_page) -> None:
