@@ -13,11 +13,11 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from itertools import accumulate
 from typing import Any
 
 from intelligence.detect.detection import Detection
 from intelligence.detect.engine import Text, compiled, spans
+from intelligence.detect.together import laid
 
 _TARGET = compiled(
     r"(?i)[a-z0-9._%+-]{1,64}@[a-z0-9.-]{1,100}\.[a-z]{2,24}|https?://[a-z0-9.-]{3,100}|\b[A-Z]{2}[0-9]{2}[A-Z0-9]{11,30}\b|\b[0-9]{8,20}\b",
@@ -39,10 +39,9 @@ _MOST = 500
 
 def targets(texts: Sequence[str], deadline: float | None = None) -> list[frozenset[int]]:
     """Hashes of those that each text names. Time is linear in the texts. Raises `DeadlineExceeded`."""
-    datas = [Text(text).data for text in texts]
     # No target has a line end in it.
-    joined = b"\n".join(datas)
-    begins = [0, *accumulate(len(data) + 1 for data in datas)]
+    joined, starts, _ = laid(Text(text).data for text in texts)
+    begins = starts.tolist()
     found: dict[int, set[int]] = {}
     for start, end in spans(_TARGET, joined, deadline):
         of_text = found.setdefault(bisect_right(begins, start) - 1, set())

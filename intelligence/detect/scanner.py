@@ -61,19 +61,15 @@ class Scanner:
         """What stands in the parts of a conversation, old and new, and what only their order shows. Raises
         `DeadlineExceeded`."""
         order = Order(kinds, deadline)
-        datas = [
-            data
-            for place in places
-            for data in [_bytes(place)]
-            if self._digest(data, place.source) not in self._seen
-        ]
-        looks = look(*laid(datas), sieve_of(kinds, 1), kinds, deadline)
-        seen = {data: looks.get(number, NOTHING) for number, data in enumerate(datas)}
+        parts = [(place, *self._keyed(place)) for place in places]
+        fresh = [data for _, data, digest in parts if digest not in self._seen]
+        looks = look(*laid(fresh), sieve_of(kinds, 1), kinds, deadline)
+        seen = {data: looks.get(number, NOTHING) for number, data in enumerate(fresh)}
         found: list[tuple[Any, Detection]] = []
-        for number, (place, named) in enumerate(zip(places, order.named(places), strict=True)):
+        for number, ((place, data, digest), named) in enumerate(zip(parts, order.named(places), strict=True)):
             if not number % BETWEEN_LOOKS:
                 check(deadline)
-            here = self._part(place, kinds, deadline, seen)
+            here = self._part(place, digest, kinds, deadline, seen.get(data))
             found += [(place, d) for d in (*here, *order.part(place, here, named))]
         return found
 
@@ -119,7 +115,8 @@ class Scanner:
             for n, (one, named) in enumerate(zip(places, targets, strict=True), 1):
                 if not n % BETWEEN_LOOKS:
                     check(deadline)
-                here = self._part(one, kinds, deadline, seen, otherwise)
+                data, of_part = self._keyed(one)
+                here = self._part(one, of_part, kinds, deadline, seen.get(data, otherwise))
                 found += [(one, d) for d in (*here, *order.part(one, here, named))]
             what = known(kinds, places, targets, own, found=count < len(found))
             if what.small:
@@ -141,24 +138,15 @@ class Scanner:
     def _part(
         self,
         place: Any,
+        digest: bytes,
         kinds: frozenset[str],
         deadline: float | None,
-        looks: Mapping[bytes, Look | None],
-        otherwise: Look | None = None,
+        looked: Look | None,
     ) -> list[Detection]:
-        """What stands in it. `looks` at texts as their UTF-8, and `otherwise` at all others."""
-        data = _bytes(place)
-        digest = self._digest(data, place.source)
+        """What stands in it. `looked`: what was seen of it together with others, if it was."""
         seen = self._seen.get(digest, {})
         if missing := (kinds & FOR.get(place.source, ALL)) - seen.keys():
-            fresh = scan(
-                place.text,
-                place.source,
-                missing,
-                self.settings.canaries,
-                deadline,
-                looks.get(data, otherwise),
-            )
+            fresh = scan(place.text, place.source, missing, self.settings.canaries, deadline, looked)
             seen = seen | {
                 kind: tuple(d for d in fresh if d.kind == kind) if fresh else () for kind in missing
             }
@@ -167,8 +155,11 @@ class Scanner:
         _forget(self._seen, self.settings.remembered_parts)
         return apart([found for kind in sorted(kinds & seen.keys()) for found in seen[kind]])
 
-    def _digest(self, data: bytes, source: str) -> bytes:
-        return blake2b(data, digest_size=16, key=self.settings.key, person=source.encode()[:16]).digest()
+    def _keyed(self, place: Any) -> tuple[bytes, bytes]:
+        """Its text as UTF-8, and the digest by which it is remembered."""
+        data: bytes = place.text.encode("utf-8", "replace")
+        person = place.source.encode()[:16]
+        return data, blake2b(data, digest_size=16, key=self.settings.key, person=person).digest()
 
     def _piece_digests(self, pieces: Sequence[Any]) -> list[bytes]:
         """Kept in each piece: rules ask of one request several times."""
@@ -190,11 +181,6 @@ def _forget(remembered: OrderedDict[bytes, Any], most: int) -> None:
     """What was longest not seen."""
     while len(remembered) > most:
         remembered.popitem(last=False)
-
-
-def _bytes(place: Any) -> bytes:
-    data: bytes = place.text.encode("utf-8", "replace")
-    return data
 
 
 @cache

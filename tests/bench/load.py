@@ -212,7 +212,7 @@ class Load:
         await asyncio.gather(*running)
 
 
-@functools.lru_cache(8)
+@functools.cache
 def _request(size: int, kind: str) -> tuple[bytes, bytes]:
     return bodies.request(bodies.prompt(size, stream=kind != "json"), kind)
 

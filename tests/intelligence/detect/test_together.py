@@ -51,7 +51,11 @@ def together(texts: list[str], source: str, kinds: frozenset[str]) -> list[list[
     datas = [text.encode() for text in texts]
     looks = look(*laid(datas), one_text.sieve_of(kinds, 1), kinds)
     seen = {data: looks.get(number, NOTHING) for number, data in enumerate(datas)}
-    found = [scanner._part(place, kinds, None, seen) for place in places]
+    found = [
+        scanner._part(place, digest, kinds, None, seen[data])
+        for place in places
+        for data, digest in [scanner._keyed(place)]
+    ]
     return [sorted(one, key=lambda d: (d.start, d.end, d.kind)) for one in found]
 
 

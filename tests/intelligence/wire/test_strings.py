@@ -119,7 +119,7 @@ def test_no_call_of_the_corpus_is_missed(file: str) -> None:
             found, maybe = calling(
                 target.format if target else None, None, corpus.body_of(exchange, "request")
             )
-        except (Unsplit, AssertionError):
+        except Unsplit:
             continue
         assert found <= maybe, exchange["id"]
         several += 1
