@@ -41,8 +41,8 @@ def _near(words: str) -> Callable[[bytes, int, int], bool]:
     return lambda data, start, end: pattern.search(data[max(0, start - _CONTEXT) : start]) is not None
 
 
-def _lettered(type: str, regex: str, accept: Callable[[bytes, int, int], bool], score: float = 0.9) -> Rule:
-    return Rule(f"pii.{type}", type, rf"\b{regex}\b", score, accept)
+def _lettered(type: str, regex: str, accept: Callable[[bytes, int, int], bool], begin: str = "") -> Rule:
+    return Rule(f"pii.{type}", type, rf"\b{regex}\b", 0.9, accept, begin=begin)
 
 
 def _worded(type: str, words: str, regex: str) -> Rule:
@@ -69,6 +69,7 @@ LETTERED: tuple[Rule, ...] = (
         "uk_nino",
         r"(?i:[A-CEGHJ-PR-TW-Z][A-CEGHJ-NPR-TW-Z] ?[0-9]{2} ?[0-9]{2} ?[0-9]{2} ?[A-D])",
         _near("national insurance|\\bni\\b|\\bnino\\b|insurance n"),
+        begin=r"(?i)[0-9]{2} ?[0-9]{2} ?[0-9]{2} ?[A-D]\b",
     ),
     _lettered("es_nif", r"[0-9]{8}-?[A-Z]", _checked("es.dni")),
     _lettered("es_nie", r"[XYZ]-?[0-9]{7}-?[A-Z]", _checked("es.nie")),

@@ -76,6 +76,7 @@ def group() -> Group:
                 r"(?i)(?:[0-9a-f]{1,4}:){2,7}(?::?[0-9a-f]{1,4}){1,6}",
                 0.6,
                 _an_ip,
+                begin=r"(?i)[0-9a-f]:[0-9a-f]{1,4}::?[0-9a-f]",
             ),
             Rule("pii.mac_address", "mac_address", r"(?:[0-9A-Fa-f]{2}[:-]){5}[0-9A-Fa-f]{2}", 0.5, _a_mac),
             Rule("pii.date_of_birth", "date_of_birth", rf"(?i){_BIRTH}[^\n]{{0,24}}?({_DATE})", 0.7),
