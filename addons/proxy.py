@@ -7,7 +7,6 @@ Never loaded through `-s`: a script with an error is dropped by mitmproxy and tr
 from __future__ import annotations
 
 import asyncio
-import gc
 import logging
 import signal
 from importlib.metadata import version
@@ -36,6 +35,7 @@ from addons.pipeline import Parts, pipeline
 from addons.reload import Reload
 from addons.report import ListenError, Report, why_not_listening
 from addons.settings import mitm_options, registry_of
+from addons.settled import Settled
 from intelligence.config import Config, ConfigError
 from intelligence.store.ids import install_key
 from intelligence.store.journal_writer import JournalWriter
@@ -64,21 +64,6 @@ class Tls(tlsconfig.TlsConfig):
         # OpenSSL takes an address in the common name for a host name, which the CA's limits then forbid.
         common_name = str(san.value) if isinstance(san, x509.DNSName) else None
         return self.certstore.get_cert(common_name, [san], None, None)
-
-
-class Settled:
-    """What is loaded at the start stays: the garbage collector need not go through it whenever requests have made garbage. New
-    objects between two of its looks: those of one long prompt are no reason for several."""
-
-    name = "settled"
-
-    def running(self) -> None:
-        gc.collect()
-        gc.freeze()
-        gc.set_threshold(_YOUNG_OBJECTS, 10, 10)
-
-
-_YOUNG_OBJECTS = 10_000
 
 
 def base_addons() -> list[Any]:

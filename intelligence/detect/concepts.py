@@ -12,8 +12,6 @@ Limits: languages that divide words by spaces; a word belongs to one concept.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import cache
 from typing import Any
 
 import numpy as np
@@ -113,23 +111,14 @@ CONCEPTS: dict[str, str] = {
 }
 
 
-@cache
-def lexicon() -> features.Lexicon:
-    made = features.Lexicon()
-    for number, listed in enumerate(CONCEPTS.values(), 1):
-        made.add(listed, number)
-    return made
-
-
-def grams(words: features.Words, numbers: Callable[[Any], Any] | None = None) -> tuple[Any, Any]:
-    """(number of the word it ends with, its place among `SIZE`) of each feature: concepts, pairs, threes. `numbers` of words,
-    ascending, where they are not just counted."""
-    known, found = lexicon().look_up(words)
+def grams(words: features.Words, numbers: Any = None) -> tuple[Any, Any]:
+    """(number of the word it ends with, its place among `SIZE`) of each feature: concepts, pairs, threes. `numbers` of the known
+    words, ascending, where they are not those of `words`."""
+    which = np.flatnonzero(concepts := words.concepts)
+    known = (words.known if numbers is None else numbers)[which]
     if not len(known):
         return known, known
-    if numbers is not None:
-        known = numbers(known)
-    found = found.astype(np.uint32)
+    found = concepts[which].astype(np.uint32)
     near = np.flatnonzero(known[1:] - known[:-1] <= _NEXT)
     far = np.flatnonzero(known[2:] - known[:-2] <= _AFTER)
     return (

@@ -10,16 +10,17 @@ Limits: English, and the first 64 KB.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from intelligence.detect import features
 from intelligence.detect.detection import Detection
-from intelligence.detect.engine import Text
 
-LEXICON: dict[str, str] = {
+if TYPE_CHECKING:
+    from intelligence.detect.engine import Text
+
+MATTERS: dict[str, str] = {
     "code": "def class import return const function var let async await public private static void int string bool null none true false self this elif else endif struct enum interface"
     " package namespace println printf stdout stderr argv lambda try except catch throw raise yield select insert where join export require module len str dict list tuple init impl fn",
     "personal": "birthday birth married divorced wife husband daughter son passport nationality religion ethnicity gender sexual orientation address phone resume cv salary surname maiden"
@@ -39,14 +40,6 @@ _DIFFERENT = 4
 _PUNCTUATION = b"{}();=<>[]_"
 
 
-@cache
-def _table() -> Any:
-    table = np.zeros(features.SIZE, np.uint8)
-    for number, words in enumerate(LEXICON.values()):
-        table[features.words(words.encode()).place] |= 1 << number
-    return table
-
-
 def content(text: Text) -> list[Detection]:
     """One detection, over the whole text, for each matter that it is about."""
     if text.look is not None:
@@ -55,31 +48,39 @@ def content(text: Text) -> list[Detection]:
         _, piece, words = text.pieces[0]
         data = piece[:_LONGEST]
         count = int(np.searchsorted(words.starts, len(data)))
-        begins, counts = np.zeros(1, np.intp), np.array([count])
-        found = [(matter, share) for _, matter, share in about(data, begins, words.place[:count], counts)]
+        words = words.part(0, count, 0)
+        of, begins, counts = np.zeros(len(words.known), np.intp), np.zeros(1, np.intp), np.array([count])
+        found = [(matter, share) for _, matter, share in about(data, begins, words, of, counts)]
     return [
         Detection("content", matter, round(min(0.85, 0.5 + share), 3), 0, len(text.text), f"content.{matter}")
         for matter, share in found
     ]
 
 
-def about(joined: bytes, begins: Any, places: Any, counts: Any) -> Iterator[tuple[int, str, float]]:
+def about(
+    joined: bytes, begins: Any, words: features.Words, of: Any, counts: Any
+) -> Iterator[tuple[int, str, float]]:
     """Of texts laid end to end: (number of the text, matter, share of it), for each matter that a text is about. `begins` are
-    where they do (bytes), and a byte is between two; `places` those of their words, `counts` how many of these each has."""
-    bits = _table()[places]
-    known = np.flatnonzero(bits)
-    if len(known) < _DIFFERENT:
+    where they do (bytes), and a byte is between two; `of` says which text each of the known words is of, `counts` how many words
+    each has."""
+    which = np.flatnonzero(bits := words.matters)
+    if len(which) < _DIFFERENT:
         return
-    bits, places, of = bits[known], places[known], np.repeat(np.arange(len(begins)), counts)[known]
-    for number, matter in enumerate(LEXICON):
+    bits, places, of = bits[which].astype(np.uint8), words.place[which], of[which]
+    enough = counts >= _FEWEST_WORDS
+    for number, matter in enumerate(MATTERS):
         mine = np.flatnonzero(bits & (1 << number))
         words_of_it = np.bincount(of[mine], minlength=len(counts))
-        if words_of_it.max() < _DIFFERENT:
+        likely = enough & (words_of_it >= _DIFFERENT)
+        if matter != "code":
+            likely &= words_of_it >= _SHARE[matter] * counts
+        if not likely.any():
             continue
+        mine = mine[likely[of[mine]]]
         different = np.bincount(
             np.unique(of[mine] << features.BITS | places[mine]) >> features.BITS, minlength=len(counts)
         )
-        for text in np.flatnonzero((different >= _DIFFERENT) & (counts >= _FEWEST_WORDS)).tolist():
+        for text in np.flatnonzero(different >= _DIFFERENT).tolist():
             share = float(words_of_it[text] / counts[text])
             if matter == "code":
                 end = begins[text + 1] - 1 if text + 1 < len(begins) else len(joined)

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from intelligence.detect import detection, features
+from intelligence.detect import detection, features, lexicon
 from intelligence.detect.candidates import candidates
 from intelligence.detect.patterns import beginning, compiled
 
@@ -70,7 +70,7 @@ class Text:
         step = features.PIECE - _PIECES_SHARE
         begins = range(0, max(len(self.data) - _PIECES_SHARE, 1), step)
         cut = ((begin, self.data[begin : begin + features.PIECE]) for begin in begins)
-        return [(begin, piece, features.words(piece)) for begin, piece in cut]
+        return [(begin, piece, lexicon.words(piece)) for begin, piece in cut]
 
     @cached_property
     def _begins(self) -> Any:

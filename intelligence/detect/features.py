@@ -1,70 +1,155 @@
-"""Words of a text by their hash, without a loop over words.
+"""Words of a text, without a loop over words.
 
-A word is a run of letters, digits, apostrophes and bytes above ASCII, in lower case. Its hash is the polynomial of
-its bytes: as a difference of prefix sums all words of a text come from one `cumsum`, wherever they stand (the base is
-odd, so it has an inverse modulo 2^32). Half of a hash's bits are the word's place in a table, the other half tell
-apart words that share a place.
+A word is a run of letters, digits, apostrophes and bytes above ASCII, in lower case. Most are in no list that anybody looks into:
+its first eight bytes, as one number, tell so. Only the others are hashed whole. Half of 32 bits of the hash are a word's
+place in a table, the other half tell apart words that share a place.
 
 Code points above ASCII count by their UTF-8 bytes, as they are written; a language without spaces is one long word,
-which no table has.
+which no list has.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import cache
 from typing import Any
 
 import numpy as np
 
 BITS = 16
 SIZE = 1 << BITS
-# The longest piece hashed at once: tables of powers have this length.
+# The longest piece whose words are looked up at once, for the memory it takes.
 PIECE = 1 << 18
-
-_BASE = 0x5851F42D
-_MASK = np.uint32(SIZE - 1)
-_SHIFT = np.uint32(32 - BITS)
 
 # Lower case for what words are made of, 0 for all else.
 _LETTERS = bytes(
     code if code >= 128 or chr(code) in "abcdefghijklmnopqrstuvwxyz0123456789'" else 0
     for code in (byte + 32 if 65 <= byte <= 90 else byte for byte in range(256))
 )
-
-
-@cache
-def _powers() -> tuple[Any, Any]:
-    inverse = pow(_BASE, -1, 1 << 32)
-    return (
-        np.cumprod(np.full(PIECE, _BASE, np.uint32), dtype=np.uint32),
-        np.cumprod(np.full(PIECE, inverse, np.uint32), dtype=np.uint32),
-    )
+# Of eight bytes, the first so many.
+_FIRST = np.array([(1 << 8 * count) - 1 for count in range(9)], np.uint64)
+_ONE, _SIXTEEN, _HALF = np.uint64(1), np.uint64(16), np.uint64(SIZE - 1)
+_TOP = np.uint64(64 - BITS)
+# Bits of a word that stand for its families, from there on those for its concept, and those for its matters.
+CONCEPT_AT, MATTERS_AT = 48, 54
+_BELOW_CONCEPT = np.uint64((1 << CONCEPT_AT) - 1)
+_BELOW_MATTERS = np.uint64((1 << MATTERS_AT) - 1)
+# A factor for each eight bytes of the longest word: powers of an odd number.
+_FACTORS = np.cumprod(np.full(16, 0x9E3779B97F4A7C15, np.uint64), dtype=np.uint64)
+_LONGEST = 8 * len(_FACTORS)
 
 
 @dataclass(frozen=True, slots=True)
 class Words:
-    """The words of a piece of text: where each begins and ends (bytes), its place in a table of `SIZE`, and the other
-    bits of its hash."""
+    """The words of a piece of text: where each begins and ends (bytes). The `known` are numbers of those that are in a list,
+    ascending. Each of them has a `place` that it shares with few others, and `bits` that say what it is."""
 
     starts: Any
     ends: Any
+    known: Any
     place: Any
-    check: Any
+    bits: Any
+
+    @property
+    def families(self) -> Any:
+        """Of sentences, as in `injection`, for each of the known."""
+        return self.bits & _BELOW_CONCEPT
+
+    @property
+    def concepts(self) -> Any:
+        """Numbers of `concepts`, from 1, or 0."""
+        return (self.bits & _BELOW_MATTERS) >> np.uint64(CONCEPT_AT)
+
+    @property
+    def matters(self) -> Any:
+        """As bits, as in `content`."""
+        return self.bits >> np.uint64(MATTERS_AT)
+
+    def part(self, first: int, last: int, begin: int) -> Words:
+        """Those from `first` to before `last`, of a text that begins at `begin`."""
+        a, b = np.searchsorted(self.known, (first, last))
+        return Words(
+            self.starts[first:last] - begin,
+            self.ends[first:last] - begin,
+            self.known[a:b] - first,
+            self.place[a:b],
+            self.bits[a:b],
+        )
 
 
-def words(data: bytes) -> Words:
-    """Words of at most `PIECE` bytes."""
-    letters = np.frombuffer(data.translate(_LETTERS), np.uint8)
-    inside = np.zeros(len(data) + 2, np.bool_)
-    np.not_equal(letters, 0, out=inside[1:-1])
+class Lexicon:
+    """Words that mean something, each with its bits, fewer than 64. One that is listed twice has those of both."""
+
+    def __init__(self, listed: Iterable[tuple[str, int]]) -> None:
+        self._begins = np.zeros(SIZE, np.bool_)
+        # What a word is, if its place and the other half of its hash both say so.
+        self._by_place = np.zeros(SIZE, np.uint64)
+        self._by_check = np.zeros(SIZE, np.uint64)
+        for text, bits in listed:
+            letters, starts, ends = _split(text.encode())
+            lengths = ends - starts
+            if len(lengths) and lengths.max() > _LONGEST:
+                raise ValueError(f"a word of more than {_LONGEST} bytes in: {text}")
+            first = _eight(letters, starts, lengths)
+            place, check = _hashed(letters, starts, lengths, first)
+            self._begins[_beginning(first)] = True
+            self._by_place[place] |= np.uint64(bits)
+            self._by_check[check] |= np.uint64(bits)
+
+    def words(self, data: bytes) -> Words:
+        """Of at most `PIECE` bytes."""
+        letters, starts, ends = _split(data)
+        lengths = ends - starts
+        first = _eight(letters, starts, lengths)
+        known = np.flatnonzero(self._begins[_beginning(first)])
+        known = known[lengths[known] <= _LONGEST]
+        place, check = _hashed(letters, starts[known], lengths[known], first[known])
+        bits = self._by_place[place] & self._by_check[check]
+        kept = np.flatnonzero(bits)
+        return Words(starts, ends, known[kept], place[kept], bits[kept])
+
+
+def _split(data: bytes) -> tuple[Any, Any, Any]:
+    """Its letters, eight in a number, with some zeros behind, and where words begin and end."""
+    translated = data.ljust((len(data) // 8 + 3) * 8, b"\0").translate(_LETTERS)
+    inside = np.zeros(len(translated) + 1, np.bool_)
+    np.not_equal(np.frombuffer(translated, np.uint8), 0, out=inside[1:])
     edges = np.flatnonzero(inside[1:] != inside[:-1])
-    starts, ends = edges[::2], edges[1::2]
-    powers, inverses = _powers()
-    sums = np.zeros(len(data) + 1, np.uint32)
-    np.cumsum(letters * powers[: len(data)], out=sums[1:], dtype=np.uint32)
-    hashes = mixed((sums[ends] - sums[starts]) * inverses[starts])
-    return Words(starts, ends, (hashes >> _SHIFT).astype(np.intp), (hashes & _MASK).astype(np.intp))
+    return np.frombuffer(translated, "<u8"), edges[::2].copy(), edges[1::2].copy()
+
+
+def _eight(letters: Any, at: Any, left: Any) -> Any:
+    """The eight bytes at each of some places, as a number; of a word that has fewer `left`, no more than these."""
+    aligned, shift = at >> 3, ((at & 7) << 3).view(np.uint64)
+    found = letters[aligned]
+    found >>= shift
+    behind = letters[aligned + 1]
+    behind <<= _ONE
+    behind <<= np.uint64(63) - shift
+    found |= behind
+    found &= _FIRST[np.minimum(left, 8)]
+    return found
+
+
+def _beginning(first: Any) -> Any:
+    return (first * _FACTORS[0] >> _TOP).view(np.intp)
+
+
+def _hashed(letters: Any, starts: Any, lengths: Any, first: Any) -> tuple[Any, Any]:
+    """(place, check) of words of at most `_LONGEST` bytes."""
+    hashes = first * _FACTORS[0]
+    for number, factor in enumerate(_FACTORS[1:], 1):
+        longer = np.flatnonzero(lengths > 8 * number)
+        if not len(longer):
+            break
+        hashes[longer] += _eight(letters, starts[longer] + 8 * number, lengths[longer] - 8 * number) * factor
+    # The finalizer of MurmurHash3: every bit depends on every other.
+    hashes ^= hashes >> np.uint64(33)
+    hashes *= np.uint64(0xFF51AFD7ED558CCD)
+    hashes ^= hashes >> np.uint64(33)
+    hashes *= np.uint64(0xC4CEB9FE1A85EC53)
+    hashes ^= hashes >> np.uint64(33)
+    return (hashes >> _TOP).view(np.intp), (hashes >> _SIXTEEN & _HALF).view(np.intp)
 
 
 def mixed(hashes: Any) -> Any:
@@ -75,27 +160,3 @@ def mixed(hashes: Any) -> Any:
     hashes *= np.uint32(0xC2B2AE35)
     hashes ^= hashes >> np.uint32(16)
     return hashes
-
-
-class Lexicon:
-    """Words that mean something, as bits: a table by place and the same by check, and both must say so."""
-
-    def __init__(self) -> None:
-        # Small enough to stay near the processor: most words are in no list.
-        self._any = np.zeros(SIZE, np.bool_)
-        self._by_place = np.zeros(SIZE, np.uint64)
-        self._by_check = np.zeros(SIZE, np.uint64)
-
-    def add(self, listed: str, bits: int) -> None:
-        """`bits`, fewer than 64, to each of the words."""
-        found = words(listed.encode())
-        self._any[found.place] = True
-        self._by_place[found.place] |= np.uint64(bits)
-        self._by_check[found.check] |= np.uint64(bits)
-
-    def look_up(self, found: Words) -> tuple[Any, Any]:
-        """(numbers of the words that are known, their bits)."""
-        known = np.flatnonzero(self._any[found.place])
-        bits = self._by_place[found.place[known]] & self._by_check[found.check[known]]
-        kept = np.flatnonzero(bits)
-        return known[kept], bits[kept]

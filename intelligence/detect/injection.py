@@ -19,7 +19,7 @@ Limits: a plain task planted in data has no words of its own, nor has an optimis
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache
 from math import exp
@@ -31,6 +31,7 @@ from intelligence.detect import features, injection_model
 from intelligence.detect.detection import Detection, Stretches, check
 from intelligence.detect.engine import Group, Rule, Text, compiled
 from intelligence.detect.exfiltration import image
+from intelligence.detect.lexicon import FAMILIES_AT_MOST
 from intelligence.detect.sentences import FAMILIES, MARK, NEAR, SENTENCES, Sentence
 
 # What is handed to a family's patterns, in bytes before and behind the words that called for it.
@@ -105,17 +106,7 @@ def families() -> tuple[tuple[Any, tuple[tuple[Sentence, Any], ...]], ...]:
     return tuple(made)
 
 
-# A word's bits: 16 for the families it begins, 16 for those it completes, 16 for those it calls for alone.
-_COMPLETES, _ALONE, _SIXTEEN = np.uint64(16), np.uint64(32), np.uint64(0xFFFF)
-
-
-@cache
-def _lexicon() -> features.Lexicon:
-    made = features.Lexicon()
-    for number, lists in enumerate(FAMILIES.values()):
-        for slot, listed in enumerate(lists):
-            made.add(listed, 1 << (number + 16 * slot))
-    return made
+_BEGINS, _COMPLETES, _ALONE = (np.uint64(slot * FAMILIES_AT_MOST) for slot in range(3))
 
 
 type Called = tuple[int, int, int]
@@ -126,14 +117,14 @@ followed by one of its second, and some pattern matches there."""
 def called(
     data: bytes,
     words: features.Words,
-    numbers: Callable[[Any], Any],
+    numbers: Any,
     of: Any,
     begins: Any,
     ends: Any,
     deadline: float | None,
 ) -> Iterator[tuple[int, Called]]:
-    """With the number of the text, for texts laid end to end in `data`, from `begins` to `ends`: `numbers` of words, and `of`
-    which text each is. Raises `DeadlineExceeded`."""
+    """With the number of the text, for texts laid end to end in `data`, from `begins` to `ends`. For each of the known words:
+    `numbers` that say how far apart they are, and `of` which text it is. Raises `DeadlineExceeded`."""
     tried = [0] * len(FAMILIES)
     patterns = families()
     for text, called_for, start, end in _stretches(words, numbers, of, begins, ends):
@@ -152,25 +143,23 @@ def called(
 
 
 def _stretches(
-    words: features.Words, numbers: Callable[[Any], Any], of: Any, begins: Any, ends: Any
+    words: features.Words, numbers: Any, of: Any, begins: Any, ends: Any
 ) -> Iterable[tuple[int, int, int, int]]:
     """(text, families as bits, start, end)"""
-    known, bits = _lexicon().look_up(words)
-    if not len(known):
+    which = np.flatnonzero(bits := words.families)
+    if not len(which):
         return ()
-    completes = ((bits >> _COMPLETES) & _SIXTEEN).astype(np.uint16)
-    calling = ((bits >> _ALONE) & _SIXTEEN).astype(np.uint16)
-    opens = (bits & _SIXTEEN).astype(np.uint16)
+    bits, told = bits[which], numbers[which]
+    opens, completes, calling = ((bits >> slot).astype(np.uint16) for slot in (_BEGINS, _COMPLETES, _ALONE))
     # Only words of the lists are left; how far apart two stand is told by their numbers.
-    told = numbers(known)
-    for ahead in range(1, min(NEAR, len(known) - 1) + 1):
+    for ahead in range(1, min(NEAR, len(which) - 1) + 1):
         near = told[ahead:] - told[:-ahead] <= NEAR
         if not near.any():
             break  # those further ahead are further away
         calling[:-ahead] |= opens[:-ahead] & completes[ahead:] * near
     of_all = np.flatnonzero(calling)
-    first = known[of_all]
-    texts = of[first]
+    first = which[of_all]
+    texts, first = of[first], words.known[first]
     return zip(
         texts.tolist(),
         calling[of_all].tolist(),
@@ -182,8 +171,8 @@ def _stretches(
 
 def _called(data: bytes, words: features.Words, deadline: float | None) -> Iterator[Called]:
     """Of one text."""
-    of, begins, ends = np.zeros(len(words.starts), np.intp), np.array([0]), np.array([len(data)])
-    return (stretch for _, stretch in called(data, words, lambda known: known, of, begins, ends, deadline))
+    of, begins, ends = np.zeros(len(words.known), np.intp), np.array([0]), np.array([len(data)])
+    return (stretch for _, stretch in called(data, words, words.known, of, begins, ends, deadline))
 
 
 def _sentences(base: int, piece: bytes, called: Iterable[Called]) -> Iterator[_Found]:

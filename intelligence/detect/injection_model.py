@@ -9,7 +9,7 @@ well it does on sources it has not seen.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -81,8 +81,8 @@ def over(words: features.Words, model: Model, threshold: float) -> Iterator[tupl
             yield int(window), raw - threshold
 
 
-def hopes(words: features.Words, model: Model, numbers: Callable[[Any], Any], windows: int) -> Any:
-    """The most that the score of each window may be. `numbers` of words are those that count."""
+def hopes(words: features.Words, model: Model, numbers: Any, windows: int) -> Any:
+    """The most that the score of each window may be. `numbers` of the known words are those that count."""
     ends, places = concepts.grams(words, numbers)
     return _hopes(ends // BLOCK, places, model, windows)
 

@@ -8,14 +8,14 @@ leads to nothing.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import accumulate
 from typing import Any
 
 import numpy as np
 
-from intelligence.detect import content, features, injection, injection_model
+from intelligence.detect import content, features, injection, injection_model, lexicon
 from intelligence.detect.detection import check
 from intelligence.detect.engine import WINDOW, Sieve
 
@@ -43,10 +43,9 @@ class Look:
     def words(self) -> features.Words:
         """Of the text alone."""
         if self.among is None:
-            return features.words(b"")
-        all_, a, b = self.among
-        starts, ends = all_.starts[a:b] - self.begin, all_.ends[a:b] - self.begin
-        return features.Words(starts, ends, all_.place[a:b], all_.check[a:b])
+            return lexicon.words(b"")
+        words, first, last = self.among
+        return words.part(first, last, self.begin)
 
     def worth_it(self, kinds: frozenset[str]) -> bool:
         return bool(
@@ -108,9 +107,10 @@ def _look(
     kinds: frozenset[str],
     deadline: float | None,
 ) -> dict[int, Look]:
-    words = features.words(joined)
+    words = lexicon.words(joined)
     borders = np.searchsorted(words.starts, np.append(begins, len(joined) + 1))
     counts = np.diff(borders)
+    of = np.repeat(np.arange(len(begins)), counts)[words.known]
     looks: dict[int, Look] = {}
 
     def at(text: int) -> Look:
@@ -126,8 +126,7 @@ def _look(
             else:
                 at(text).marks = True
     if "injection" in kinds:
-        of = np.repeat(np.arange(len(begins)), counts)
-        numbers, blocks = _apart(of, borders)
+        numbers, blocks = _apart(words.known, of, borders)
         for text, (family, start, end) in injection.called(
             joined, words, numbers, of, begins, begins + lengths, deadline
         ):
@@ -136,7 +135,7 @@ def _look(
         for text in _hopeful(words, numbers, blocks, lengths):
             at(text).model = True
     if "content" in kinds:
-        for text, matter, share in content.about(joined, begins, words.place, counts):
+        for text, matter, share in content.about(joined, begins, words, of, counts):
             at(text).content.append((matter, share))
     return looks
 
@@ -159,17 +158,17 @@ def _candidates(
         yield from zip(texts[whole].tolist(), within[whole].tolist(), patterns[whole].tolist(), strict=True)
 
 
-def _apart(of: Any, borders: Any) -> tuple[Callable[[Any], Any], Any]:
-    """Numbers for words, such that those of a text begin at a full block, and none is near one of another text; and where the
-    blocks of each text begin."""
+def _apart(known: Any, of: Any, borders: Any) -> tuple[Any, Any]:
+    """Numbers for the known words, such that those of a text begin at a full block, and none is near one of another text; and
+    where the blocks of each text begin."""
     block = injection_model.BLOCK
     counts = np.diff(borders)
     blocks = np.concatenate(([0], np.cumsum(-(-counts // block) + 1)))
     shifts = blocks[:-1] * block - borders[:-1]
-    return lambda words: words + shifts[of[words]], blocks
+    return known + shifts[of], blocks
 
 
-def _hopeful(words: features.Words, numbers: Callable[[Any], Any], blocks: Any, lengths: Any) -> list[int]:
+def _hopeful(words: features.Words, numbers: Any, blocks: Any, lengths: Any) -> list[int]:
     """Texts with a stretch that may be an attack."""
     model = injection_model.load()
     hopes = injection_model.hopes(words, model, numbers, int(blocks[-1]))

@@ -25,7 +25,7 @@ from typing import Any
 
 import numpy as np
 
-from intelligence.detect import concepts, features, injection_model
+from intelligence.detect import concepts, injection_model, lexicon
 from intelligence.detect.injection_model import BLOCK, allowances
 
 # A text longer than this is trained on by its beginning.
@@ -97,7 +97,7 @@ class Corpus:
 
 def _windows(data: bytes) -> list[Any]:
     """The places that each window of a text holds."""
-    words = features.words(data)
+    words = lexicon.words(data)
     if not len(words.starts):
         return []
     at, places = concepts.grams(words)
