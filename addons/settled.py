@@ -25,9 +25,9 @@ class Settled:
 
 
 def keep_memory() -> bool:
-    """Of freed memory the C library gives back what is beyond `_KEPT`, and blocks of `_APART` and more; left to itself it may give
-    back and take anew some hundred pages with each request of 200 KB, which takes as long as reading it. False where the library
-    is not glibc."""
+    """Of freed memory the C library gives back what is beyond `_KEPT`, and blocks of `_APART` and more. Left to itself it may
+    give back some hundred pages with each request of 200 KB, and take them anew with the next, which takes as long as to read it.
+    False where the library is not glibc."""
     try:
         mallopt = ctypes.CDLL(None).mallopt
     except (OSError, TypeError, AttributeError):

@@ -70,6 +70,8 @@ def about(
     enough = counts >= _FEWEST_WORDS
     for number, matter in enumerate(MATTERS):
         mine = np.flatnonzero(bits & (1 << number))
+        if len(mine) < _DIFFERENT:
+            continue
         words_of_it = np.bincount(of[mine], minlength=len(counts))
         likely = enough & (words_of_it >= _DIFFERENT)
         if matter != "code":
@@ -77,9 +79,10 @@ def about(
         if not likely.any():
             continue
         mine = mine[likely[of[mine]]]
-        different = np.bincount(
-            np.unique(of[mine] << features.BITS | places[mine]) >> features.BITS, minlength=len(counts)
-        )
+        # np.unique takes seven times as long.
+        sorted_ = np.sort(of[mine] << features.BITS | places[mine])
+        new = np.append(True, sorted_[1:] != sorted_[:-1])
+        different = np.bincount(sorted_[new] >> features.BITS, minlength=len(counts))
         for text in np.flatnonzero(different >= _DIFFERENT).tolist():
             share = float(words_of_it[text] / counts[text])
             if matter == "code":

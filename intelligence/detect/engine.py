@@ -104,7 +104,8 @@ class Rule:
     A pattern that begins with any letters and has its mark in the middle (`....8Q~...`) would keep an automaton busy
     at every byte: such a rule names the mark alone, and `whole` is searched from `before` bytes ahead of it to
     `behind` bytes behind, if what is `near` stands ahead. `begin` is given where what `beginning` tells stands too
-    often, or where Hyperscan, for that one pattern, would take a slower automaton for all. `accept` sees what would be reported, (data, start, end), and has the last word.
+    often, or where Hyperscan, for that one pattern, would take a slower automaton for all. `accept` sees what would be
+    reported, (data, start, end), and has the last word.
     """
 
     id: str

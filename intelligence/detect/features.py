@@ -28,8 +28,8 @@ _LETTERS = bytes(
 )
 # Of eight bytes, the first so many.
 _FIRST = np.array([(1 << 8 * count) - 1 for count in range(9)], np.uint64)
-_ONE, _SIXTEEN, _HALF = np.uint64(1), np.uint64(16), np.uint64(SIZE - 1)
-_TOP = np.uint64(64 - BITS)
+_HALF = np.uint64(SIZE - 1)
+_TOP, _NEXT = np.uint64(64 - BITS), np.uint64(64 - 2 * BITS)
 # Bits of a word that stand for its families, from there on those for its concept, and those for its matters.
 CONCEPT_AT, MATTERS_AT = 48, 54
 _BELOW_CONCEPT = np.uint64((1 << CONCEPT_AT) - 1)
@@ -88,8 +88,8 @@ class Lexicon:
         for text, bits in listed:
             letters, starts, ends = _split(text.encode())
             lengths = ends - starts
-            if len(lengths) and lengths.max() > _LONGEST:
-                raise ValueError(f"a word of more than {_LONGEST} bytes in: {text}")
+            if lengths.max(initial=0) >= _LONGEST:
+                raise ValueError(f"a word of {_LONGEST} bytes or more in: {text}")
             first = _eight(letters, starts, lengths)
             place, check = _hashed(letters, starts, lengths, first)
             self._begins[_beginning(first)] = True
@@ -102,7 +102,6 @@ class Lexicon:
         lengths = ends - starts
         first = _eight(letters, starts, lengths)
         known = np.flatnonzero(self._begins[_beginning(first)])
-        known = known[lengths[known] <= _LONGEST]
         place, check = _hashed(letters, starts[known], lengths[known], first[known])
         bits = self._by_place[place] & self._by_check[check]
         kept = np.flatnonzero(bits)
@@ -115,7 +114,7 @@ def _split(data: bytes) -> tuple[Any, Any, Any]:
     inside = np.zeros(len(translated) + 1, np.bool_)
     np.not_equal(np.frombuffer(translated, np.uint8), 0, out=inside[1:])
     edges = np.flatnonzero(inside[1:] != inside[:-1])
-    return np.frombuffer(translated, "<u8"), edges[::2].copy(), edges[1::2].copy()
+    return np.frombuffer(translated, "<u8"), edges[::2].copy(), edges[1::2]
 
 
 def _eight(letters: Any, at: Any, left: Any) -> Any:
@@ -124,8 +123,7 @@ def _eight(letters: Any, at: Any, left: Any) -> Any:
     found = letters[aligned]
     found >>= shift
     behind = letters[aligned + 1]
-    behind <<= _ONE
-    behind <<= np.uint64(63) - shift
+    behind <<= np.uint64(64) - shift  # by 64 gives 0
     found |= behind
     found &= _FIRST[np.minimum(left, 8)]
     return found
@@ -136,20 +134,17 @@ def _beginning(first: Any) -> Any:
 
 
 def _hashed(letters: Any, starts: Any, lengths: Any, first: Any) -> tuple[Any, Any]:
-    """(place, check) of words of at most `_LONGEST` bytes."""
+    """(place, check) of words: of their first `_LONGEST` bytes, and no word that is listed is longer."""
     hashes = first * _FACTORS[0]
     for number, factor in enumerate(_FACTORS[1:], 1):
         longer = np.flatnonzero(lengths > 8 * number)
         if not len(longer):
             break
         hashes[longer] += _eight(letters, starts[longer] + 8 * number, lengths[longer] - 8 * number) * factor
-    # The finalizer of MurmurHash3: every bit depends on every other.
+    # Half of the finalizer of MurmurHash3: every bit that is used depends on every other.
     hashes ^= hashes >> np.uint64(33)
     hashes *= np.uint64(0xFF51AFD7ED558CCD)
-    hashes ^= hashes >> np.uint64(33)
-    hashes *= np.uint64(0xC4CEB9FE1A85EC53)
-    hashes ^= hashes >> np.uint64(33)
-    return (hashes >> _TOP).view(np.intp), (hashes >> _SIXTEEN & _HALF).view(np.intp)
+    return (hashes >> _TOP).view(np.intp), (hashes >> _NEXT & _HALF).view(np.intp)
 
 
 def mixed(hashes: Any) -> Any:

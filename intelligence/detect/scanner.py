@@ -92,6 +92,11 @@ class Scanner:
         states = [remembered.get(digest) for digest in digests]
         fresh = [n for n, one in enumerate(states) if one is None or not kinds <= one.kinds]
         at = self._glance([(n, pieces[n]) for n in fresh], kinds, deadline) if len(fresh) > 1 else None
+        if at:
+            for number in at.pieces - at.to_read.keys():
+                before = states[number]
+                remembered[digests[number]] = nothing.and_(before) if before else nothing
+                states[number] = nothing
         for number, (piece, digest, before) in enumerate(zip(pieces, digests, states, strict=True)):
             if before is nothing:
                 remembered.move_to_end(digest)
@@ -102,9 +107,6 @@ class Scanner:
                 names |= before.names
                 continue
             glanced = at is not None and number in at.pieces
-            if at and glanced and number not in at.to_read:
-                remembered[digest] = nothing.and_(before) if before else nothing
-                continue
             check(deadline)
             places, own = piece.places(names)
             names |= own

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from itertools import accumulate
 from typing import Any
 
 import msgspec
@@ -38,15 +37,14 @@ class Strings:
     def calling(self, members: Iterable[str]) -> set[int]:
         """Pieces that may have a tool call in them, or a result that names its tool. `members` that each piece is of."""
         data = np.frombuffer(self.data, np.uint8)
-        ends = self.begins + self.lengths
-        two = data[ends - 2].astype(np.uint16) << 8 | data[ends - 1]
-        said = np.flatnonzero(_LAST_TWO[two])
+        begins, last = self.begins[1::2], self.begins[1::2] + self.lengths[1::2] - 1
+        said = np.flatnonzero(_LAST_TWO[data[last - 1].astype(np.uint16) << 8 | data[last]])
         within = [
             self.data.endswith(_CALLS, begin, end)
-            for begin, end in zip(self.begins[said].tolist(), ends[said].tolist(), strict=True)
+            for begin, end in zip(begins[said].tolist(), (last[said] + 1).tolist(), strict=True)
         ]
         return {
-            *self.within(said[np.array(within, np.bool_)]),
+            *self.within(said[np.array(within, np.bool_)] * 2 + 1),
             *(k for k, member in enumerate(members) if member == "tool_results"),
         }
 
@@ -62,29 +60,37 @@ class Strings:
 
 def strings(raws: Sequence[Any]) -> Strings | None:
     """Of pieces of JSON, as bytes. None if they are no JSON, or have what cannot be told at once: then they are to be decoded."""
-    string = bytearray(b",".join((b'"', *raws, b'"')))
+    string = bytearray(b",").join((b'"', *raws, b'"'))
     raw = np.frombuffer(string, np.uint8)[1:-1]
     quotes = _quotes(raw)
     if quotes is None or len(quotes) % 2:
         return None
-    controls = raw < ord(" ")
-    if np.any(controls):
-        if np.any(np.searchsorted(quotes, np.flatnonzero(controls)) % 2):
-            return None  # inside a string, where JSON has none
-        raw[controls] = ord(" ")
     raw[quotes] = _BORDER[0]
-    try:
-        data = _unescaped(string).encode()
-    except (msgspec.MsgspecError, UnicodeError):
-        return None
+    data = _decoded(string)
+    if (
+        data is None
+    ):  # the lines of a body that is laid out for people, maybe: inside of a string JSON has no line ends
+        controls = np.flatnonzero(raw < ord(" "))
+        if np.any(np.searchsorted(quotes, controls) % 2):
+            return None
+        raw[controls] = ord(" ")
+        if (data := _decoded(string)) is None:
+            return None
     borders = np.flatnonzero(np.frombuffer(data, np.uint8) == _BORDER[0])
     if len(borders) != len(quotes):
         return None
     begins = np.concatenate(([0], borders + 1))
     lengths = np.append(borders, len(data)) - begins
-    ends = list(accumulate((len(one) + 1 for one in raws), initial=1))[1:]
+    ends = np.cumsum([len(one) + 1 for one in raws]) + 1
     pieces = np.concatenate(([0], np.searchsorted(quotes, ends)))
     return Strings(data.replace(_BORDER, b"\n"), begins, lengths, pieces)
+
+
+def _decoded(string: bytearray) -> bytes | None:
+    try:
+        return _unescaped(string).encode()
+    except (msgspec.MsgspecError, UnicodeError):
+        return None
 
 
 def _quotes(raw: Any) -> Any:

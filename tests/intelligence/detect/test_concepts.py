@@ -3,11 +3,11 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from intelligence.detect import concepts, features
+from intelligence.detect import concepts, lexicon
 
 
 def places(text: str) -> set[int]:
-    return set(concepts.grams(features.words(text.encode()))[1].tolist())
+    return set(concepts.grams(lexicon.words(text.encode()))[1].tolist())
 
 
 def test_a_word_is_taken_for_its_concept() -> None:
@@ -33,7 +33,7 @@ def test_the_order_counts() -> None:
 
 @given(st.text())
 def test_any_text_gives_places_within_the_table(text: str) -> None:
-    words = features.words(text.encode("utf-8", "replace"))
+    words = lexicon.words(text.encode("utf-8", "replace"))
     ends, found = concepts.grams(words)
     assert len(ends) == len(found)
     assert all(0 <= place < concepts.SIZE for place in found) and all(end < len(words.starts) for end in ends)

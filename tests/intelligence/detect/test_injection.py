@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from intelligence.detect import features, injection_model
+from intelligence.detect import injection_model, lexicon
 from intelligence.detect.detection import CERTAIN
 from intelligence.detect.engine import Text
 from intelligence.detect.injection import injection
@@ -50,16 +50,9 @@ def test_the_model_alone_never_blocks() -> None:
     assert all(d.score < CERTAIN for d in injection(Text(words)) if d.rule == "injection.model")
 
 
-@given(st.lists(st.from_regex(r"[a-zA-Z0-9']{1,12}", fullmatch=True), min_size=1, max_size=40))
-def test_a_word_hashes_the_same_wherever_it_stands(listed: list[str]) -> None:
-    together = features.words(" ".join(listed).encode())
-    apart = [int(features.words(word.lower().encode()).place[0]) for word in listed]
-    assert together.place.tolist() == apart
-
-
 @given(st.binary(max_size=300))
 def test_windows_never_raise(data: bytes) -> None:
-    words = features.words(data)
+    words = lexicon.words(data)
     if len(words.starts):
         for start, end, above in injection_model.windows(words, len(data)):
             assert 0 <= start < end <= len(data) and above > 0
