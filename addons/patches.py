@@ -48,6 +48,7 @@ from addons.scope import MAX_CALL_BYTES
 logger = logging.getLogger("llmitm.proxy")
 
 MAX_UPSTREAM_CONNECTIONS = 256
+READ_AT_ONCE = 256 * 1024
 MAX_MESSAGE_BYTES = 32 * 1024 * 1024
 
 
@@ -61,9 +62,23 @@ class Handler(mode_servers.ProxyConnectionHandler):
         super().__init__(*args)
         self.max_conns = collections.defaultdict(lambda: asyncio.Semaphore(MAX_UPSTREAM_CONNECTIONS))
 
+    async def handle_connection(self, connection: Any) -> None:
+        io = self.transports[connection]
+        if isinstance(io.reader, asyncio.StreamReader):
+            io.reader = _Reader(io.reader)  # type: ignore[assignment]
+        await super().handle_connection(connection)
+
     async def drain_writers(self) -> None:
         if not all(_is_drained(one.writer) for one in self.transports.values()):
             await super().drain_writers()
+
+
+class _Reader:
+    def __init__(self, reader: asyncio.StreamReader) -> None:
+        self._read = reader.read
+
+    async def read(self, _most: int) -> bytes:
+        return await self._read(READ_AT_ONCE)
 
 
 def _is_drained(writer: Any) -> bool:

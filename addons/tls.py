@@ -47,14 +47,8 @@ def receive_data(self: tls.TLSLayer, data: bytes) -> layer.CommandGenerator[None
 
 
 def tls_interact(self: tls.TLSLayer) -> layer.CommandGenerator[None]:
-    try:
-        while True:
-            data = self.tls.bio_read(READ)
-            yield commands.SendData(self.conn, data)
-            if len(data) < READ:
-                return
-    except SSL.WantReadError:
-        return
+    if held := _held(self.tls._from_ssl):
+        yield commands.SendData(self.conn, self.tls.bio_read(held))
 
 
 def apply() -> None:

@@ -30,13 +30,16 @@ class Glance:
 
 
 def glance(
-    pieces: Sequence[tuple[int, Any]],
+    numbers: Sequence[int],
+    pieces: Sequence[Any],
     kinds: frozenset[str],
     tokens: Sequence[str],
     deadline: float | None = None,
 ) -> Glance | None:
-    """At pieces of a body, as `wire.pieces` cuts it, with their numbers. None where it cannot tell. Raises `DeadlineExceeded`."""
-    said = strings([piece.raw for _, piece in pieces])
+    """At those of these `numbers` among the pieces of a body, as `wire.pieces` cuts it. None where it cannot tell. Raises
+    `DeadlineExceeded`."""
+    looked_at = [pieces[number] for number in numbers]
+    said = strings([piece.raw for piece in looked_at])
     if said is None:
         return None
     looks = look(said.data, said.begins, said.lengths, sieve_of(kinds, 1), kinds, deadline)
@@ -45,8 +48,7 @@ def glance(
             # One that goes over a border hides one behind it.
             first, last = (np.searchsorted(said.begins, place, side="right") - 1).tolist()
             looks |= dict.fromkeys(range(first, last + 1))
-    numbers = [number for number, _ in pieces]
-    calling = said.calling(piece.member.key for _, piece in pieces)
+    calling = said.calling([piece.member.key for piece in looked_at])
     to_read: dict[int, dict[bytes, Look | None]] = {numbers[n]: {} for n in calling}
     naming = set()
     texts = [n for n in looks if n % 2]

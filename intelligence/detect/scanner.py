@@ -8,8 +8,7 @@ digest of its bytes. So a long conversation costs its newest part. The key is ma
 from __future__ import annotations
 
 import os
-from collections import OrderedDict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from functools import cache
 from hashlib import sha256
@@ -20,6 +19,7 @@ from intelligence.detect.detection import DeadlineExceeded, Detection, check
 from intelligence.detect.engine import BETWEEN_LOOKS
 from intelligence.detect.glance import Glance, glance
 from intelligence.detect.one_text import ALL, FOR, apart, scan, sieve_of
+from intelligence.detect.remembered import Remembered
 from intelligence.detect.together import NOTHING, Look, laid, look
 from intelligence.wire.strings import strings
 
@@ -34,14 +34,15 @@ class Settings:
 
     canaries: tuple[str, ...] = ()
     key: bytes = field(default_factory=lambda: os.urandom(32))
-    remembered_parts: int = 4096
+    remembered_parts: int = 8192
 
 
 class Scanner:
     def __init__(self, settings: Settings | None = None) -> None:
         self.settings = settings or Settings()
-        self._seen: OrderedDict[bytes, dict[str, tuple[Detection, ...]]] = OrderedDict()
-        self._pieces: OrderedDict[bytes, Known] = OrderedDict()
+        most = self.settings.remembered_parts
+        self._seen = Remembered[dict[str, tuple[Detection, ...]]](most)
+        self._pieces = Remembered[Known](most)
 
     def scan(
         self,
@@ -62,7 +63,8 @@ class Scanner:
         `DeadlineExceeded`."""
         order = Order(kinds, deadline)
         parts = [(place, *self._keyed(place)) for place in places]
-        fresh = [data for _, data, digest in parts if digest not in self._seen]
+        known_parts = self._seen.all([digest for _, _, digest in parts])
+        fresh = [data for (_, data, _), before in zip(parts, known_parts, strict=True) if before is None]
         looks = look(*laid(fresh), sieve_of(kinds, 1), kinds, deadline)
         seen = {data: looks.get(number, NOTHING) for number, data in enumerate(fresh)}
         found: list[tuple[Any, Detection]] = []
@@ -81,32 +83,32 @@ class Scanner:
         try:
             return self._read(pieces, kinds, deadline)
         finally:
-            _forget(self._pieces, self.settings.remembered_parts)
+            self._pieces.tidy()
 
     def _read(
         self, pieces: Sequence[Any], kinds: frozenset[str], deadline: float | None
     ) -> list[tuple[Any, Detection]]:
         order, names, nothing = Order(kinds, deadline), dict[str, str](), plain(kinds)
         found: list[tuple[Any, Detection]] = []
-        remembered, digests = self._pieces, self._piece_digests(pieces)
-        states = [remembered.get(digest) for digest in digests]
-        fresh = [n for n, one in enumerate(states) if one is None or not kinds <= one.kinds]
-        at = self._glance([(n, pieces[n]) for n in fresh], kinds, deadline) if len(fresh) > 1 else None
+        digests = self._piece_digests(pieces)
+        states = self._pieces.all(digests)
+        fresh = [n for n, one in enumerate(states) if one is not nothing and not (one and kinds <= one.kinds)]
+        at = self._glance(fresh, pieces, kinds, deadline) if len(fresh) > 1 else None
+        passed: Set[int] = frozenset()
         if at:
-            for number in at.pieces - at.to_read.keys():
-                before = states[number]
-                remembered[digests[number]] = nothing.and_(before) if before else nothing
-                states[number] = nothing
-        for number, (piece, digest, before) in enumerate(zip(pieces, digests, states, strict=True)):
-            if before is nothing:
-                remembered.move_to_end(digest)
+            passed = at.pieces - at.to_read.keys()
+            self._pieces.add([digests[n] for n in passed], nothing)
+            for number in passed:
+                if before := states[number]:
+                    self._pieces.add((digests[number],), nothing.and_(before))
+        for number, before in enumerate(states):
+            if before is nothing or number in passed:
                 continue
             if before and kinds <= before.kinds and not before.found and order.passes(before):
-                remembered.move_to_end(digest)
                 order.passed(before)
                 names |= before.names
                 continue
-            glanced = at is not None and number in at.pieces
+            piece, glanced = pieces[number], at is not None and number in at.pieces
             check(deadline)
             places, own = piece.places(names)
             names |= own
@@ -122,19 +124,19 @@ class Scanner:
                 found += [(one, d) for d in (*here, *order.part(one, here, named))]
             what = known(kinds, places, targets, own, found=count < len(found))
             if what.small:
-                remembered[digest] = what.and_(before)
+                self._pieces.add((digests[number],), what.and_(before))
         check(deadline)
         return found
 
     def _glance(
-        self, pieces: Sequence[tuple[int, Any]], kinds: frozenset[str], deadline: float | None
+        self, numbers: Sequence[int], pieces: Sequence[Any], kinds: frozenset[str], deadline: float | None
     ) -> Glance | None:
-        """At pieces with their numbers, but for those in which something is odd."""
+        """At those pieces, but for those in which something is odd."""
         tokens = self.settings.canaries
-        at = glance(pieces, kinds, tokens, deadline)
-        if at is None and (plain_ones := [one for one in pieces if strings([one[1].raw])]):
+        at = glance(numbers, pieces, kinds, tokens, deadline)
+        if at is None and (plain_ones := [n for n in numbers if strings([pieces[n].raw])]):
             check(deadline)
-            at = glance(plain_ones, kinds, tokens, deadline)
+            at = glance(plain_ones, pieces, kinds, tokens, deadline)
         return at
 
     def _part(
@@ -146,15 +148,14 @@ class Scanner:
         looked: Look | None,
     ) -> list[Detection]:
         """What stands in it. `looked`: what was seen of it together with others, if it was."""
-        seen = self._seen.get(digest, {})
+        seen = self._seen.one(digest) or {}
         if missing := (kinds & FOR.get(place.source, ALL)) - seen.keys():
             fresh = scan(place.text, place.source, missing, self.settings.canaries, deadline, looked)
             seen = seen | {
                 kind: tuple(d for d in fresh if d.kind == kind) if fresh else () for kind in missing
             }
-        self._seen[digest] = seen
-        self._seen.move_to_end(digest)
-        _forget(self._seen, self.settings.remembered_parts)
+        self._seen.add((digest,), seen)
+        self._seen.tidy()
         return apart([found for kind in sorted(kinds & seen.keys()) for found in seen[kind]])
 
     def _keyed(self, place: Any) -> tuple[bytes, bytes]:
@@ -166,27 +167,22 @@ class Scanner:
 
     def _piece_digests(self, pieces: Sequence[Any]) -> list[bytes]:
         """Kept in each piece: rules ask of one request several times."""
-        member = of_member = None
+        member = copied = None
+        digests = []
         for piece in pieces:
-            if piece.digest is not None:
-                continue
-            if piece.member is not member or of_member is None:
-                member = piece.member
-                of_member = self._digest("piece", member.context)
-            of_piece = of_member.copy()
-            of_piece.update(piece.raw)
-            piece.digest = of_piece.digest()
-        return [piece.digest for piece in pieces]
+            if (digest := piece.digest) is None:
+                if piece.member is not member or copied is None:
+                    member = piece.member
+                    copied = self._digest("piece", member.context).copy
+                of_piece = copied()
+                of_piece.update(piece.raw)
+                digest = piece.digest = of_piece.digest()
+            digests.append(digest)
+        return digests
 
     def _digest(self, what: str, context: str) -> Any:
         """To be updated. Most processors have instructions for SHA-256."""
         return sha256(self.settings.key + f"{what} {len(context)} {context}".encode("utf-8", "replace"))
-
-
-def _forget(remembered: OrderedDict[bytes, Any], most: int) -> None:
-    """What was longest not seen."""
-    while len(remembered) > most:
-        remembered.popitem(last=False)
 
 
 @cache

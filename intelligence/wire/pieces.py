@@ -54,17 +54,14 @@ class Member:
         return f"{self.depth} {self.documents.source} {'item of' if self.items else 'all of'} {self.key}"
 
 
-class Piece:
+class Piece(msgspec.Struct, gc=False):
     """`raw` is JSON: the `member`, or item `number` of it. It says all that the places depend on, but for the member's `context`,
     where it stands, and the names of tools. `digest` is for who remembers pieces."""
 
-    __slots__ = ("digest", "member", "number", "raw")
-
-    def __init__(self, member: Member, number: int, raw: msgspec.Raw) -> None:
-        self.member = member
-        self.number = number
-        self.raw = raw
-        self.digest: bytes | None = None
+    member: Member
+    number: int
+    raw: msgspec.Raw
+    digest: bytes | None = None
 
     def places(self, names: dict[str, str]) -> tuple[list[Place], dict[str, str]]:
         """As `places` gives them, and the tools by call id that are named here. `names`: those of the pieces before. Raises

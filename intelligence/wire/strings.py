@@ -6,7 +6,7 @@ between two strings.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -34,7 +34,7 @@ class Strings:
     lengths: Any
     pieces: Any
 
-    def calling(self, members: Iterable[str]) -> set[int]:
+    def calling(self, members: Sequence[str]) -> set[int]:
         """Pieces that may have a tool call in them, or a result that names its tool. `members` that each piece is of."""
         data = np.frombuffer(self.data, np.uint8)
         begins, last = self.begins[1::2], self.begins[1::2] + self.lengths[1::2] - 1
@@ -43,10 +43,10 @@ class Strings:
             self.data.endswith(_CALLS, begin, end)
             for begin, end in zip(begins[said].tolist(), (last[said] + 1).tolist(), strict=True)
         ]
-        return {
-            *self.within(said[np.array(within, np.bool_)] * 2 + 1),
-            *(k for k, member in enumerate(members) if member == "tool_results"),
-        }
+        found = set(self.within(said[np.array(within, np.bool_)] * 2 + 1))
+        if "tool_results" in members:
+            found |= {k for k, member in enumerate(members) if member == "tool_results"}
+        return found
 
     def within(self, segments: Any) -> list[int]:
         """The pieces they stand in."""

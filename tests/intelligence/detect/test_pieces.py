@@ -226,15 +226,23 @@ def test_the_name_of_a_tool_comes_from_a_piece_that_is_passed_over() -> None:
 
 def test_memory_is_bounded() -> None:
     scanner = Scanner(Settings(remembered_parts=3))
-    scanner.pieces(pieces("openai-chat", "chat", body([said("user", f"part {n}") for n in range(10)])), ALL)
-    assert len(scanner._pieces) == 3
+    for ten in range(3):
+        history = [said("user", f"part {ten} {n}") for n in range(10)]
+        scanner.pieces(pieces("openai-chat", "chat", body(history)), ALL)
+        assert 0 < len(scanner._pieces) <= 3
 
 
 def test_what_names_too_much_is_not_remembered() -> None:
     scanner = Scanner()
     many = " ".join(f"someone{n}@example.org" for n in range(200))
     scanner.pieces(pieces("openai-chat", "chat", body([said("user", many)])), frozenset({"injection"}))
-    assert all(len(known.asked) <= 64 for known in scanner._pieces.values())
+    cut = pieces("openai-chat", "chat", body([said("user", many)]))
+    (known,) = [
+        known
+        for piece, known in zip(cut, scanner._pieces.all(scanner._piece_digests(cut)), strict=True)
+        if b"someone" in bytes(piece.raw)
+    ]
+    assert known is None
 
 
 @pytest.mark.parametrize("odd", ["\x7f", "\\" * 200 + '"'], ids=["del", "backslashes"])

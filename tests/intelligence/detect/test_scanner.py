@@ -44,7 +44,7 @@ def test_what_was_asked_for_is_what_is_found() -> None:
 def test_memory_is_bounded() -> None:
     scanner = Scanner(Settings(remembered_parts=3))
     scanner.request([place("user", f"part {n}") for n in range(10)])
-    assert len(scanner._seen) == 3
+    assert 0 < len(scanner._seen) <= 3
 
 
 def test_a_system_prompt_is_trusted() -> None:
