@@ -219,7 +219,7 @@ ROWS = {
     "json": Row(json_short, Effort(14, 70), Effort(5, 18)),
     "json-200k": Row(json_long, Effort(12, 60), Effort(5, 14)),
     "governed": Row(governed, Effort(10, 50), Effort(5, 14)),
-    "governed-cold": Row(governed_cold, Effort(8, 40), Effort(4, 10)),
+    "governed-cold": Row(governed_cold, Effort(12, 60), Effort(4, 12)),
     "first-byte": Row(first_byte, Effort(16, 30), Effort(6, 8)),
     "latency": Row(latency, Effort(60, 110), Effort(8, 16)),
     "latency-mix": Row(latency_mix, Effort(60, 110), Effort(8, 16)),
