@@ -10,6 +10,7 @@
 - A WebSocket message has a largest size: mitmproxy assembles each one whole before it hands it on.
 - A WebSocket message may leave as several, in its place in the order (`Several`); injected ones come when they come.
 - Trailers and interim answers of HTTP/1 (`addons.http1`).
+- What has arrived is read at once, not 64 KB at a time: each piece of a long prompt would go through all layers.
 - No failed reads of TLS (`addons.tls`), and no waiting for writers that hold nothing: a twentieth of the CPU per chunk.
 - An answer that policy stops ends in order for the client, and its connection or stream upstream is closed.
 - An upstream failure on an LLM call is answered in the provider's own error shape, not with an HTML page.

@@ -3,7 +3,7 @@
 Nothing here backtracks. A pattern is used in two steps: its *beginning* (`beginning`) says where something may stand,
 and what stands there is told on that short stretch alone. The beginnings of all groups of a `Sieve` are looked for at
 once by Hyperscan, 200 KB in less than half a millisecond; where there is no Hyperscan for a machine, each group has an RE2
-automaton of its own, which takes some four times as long and finds the same. Stretches are RE2's in any case.
+automaton of its own, which takes some ten times as long and finds the same. Stretches are RE2's in any case.
 
 Patterns are bytes in Latin-1 mode over the UTF-8 of the text: the automata stay small, and a pattern with accents is
 given as its own UTF-8. `Text` leads from bytes back to code points.

@@ -100,9 +100,9 @@ def test_however_it_is_cut(server_context: SSL.Context, texts: list[int], cuts: 
 @given(size=st.integers(1, 200_000))
 def test_all_is_sent(server_context: SSL.Context, size: int) -> None:
     side = Side(server_context)
-    for one in side.layer.send_data(b"x" * size):
-        assert isinstance(one, commands.SendData)
-        side.client.bio_write(one.data)
+    (one,) = side.layer.send_data(b"x" * size)
+    assert isinstance(one, commands.SendData)
+    side.client.bio_write(one.data)
     got = b""
     while len(got) < size:
         got += side.client.recv(READ)

@@ -129,7 +129,10 @@ def governed(stage: Stage, effort: Effort) -> Iterator[Result]:
 def governed_cold(stage: Stage, effort: Effort) -> Iterator[Result]:
     """Long histories that nobody has seen before."""
     rounds = _rounds(
-        stage, ["bare", "llmitm", "llmitm+rules"], effort, lambda c: _cpu_ms(c, LONG, COLD, new_histories=True)
+        stage,
+        ["bare", "llmitm", "llmitm+rules"],
+        effort,
+        lambda c: _cpu_ms(c, LONG, COLD, new_histories=True),
     )
     note = "CPU ms: " + ", ".join(f"{name} {_median(rounds, name):.2f}" for name in rounds[0])
     detectors = statistics.median(r["llmitm+rules"] - r["llmitm"] for r in rounds)
