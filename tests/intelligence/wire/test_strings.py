@@ -93,7 +93,7 @@ def calling(format_: str | None, operation: str | None, body: bytes) -> tuple[se
             found.add(number)
     seen = strings([piece.raw for piece in made])
     assert seen is not None
-    return found, seen.calling(piece.member.key for piece in made)
+    return found, seen.calling([piece.member.key for piece in made])
 
 
 @pytest.mark.parametrize("name", [name for name in CASES if isinstance(CASES[name][2], dict)])
