@@ -101,7 +101,7 @@ class Lexicon:
         letters, starts, ends = _split(data)
         lengths = ends - starts
         first = _eight(letters, starts, lengths)
-        known = np.flatnonzero(self._begins[_beginning(first)])
+        known = np.flatnonzero(self._begins.take(_beginning(first)))
         place, check = _hashed(letters, starts[known], lengths[known], first[known])
         bits = self._by_place[place] & self._by_check[check]
         kept = np.flatnonzero(bits)
@@ -119,13 +119,16 @@ def _split(data: bytes) -> tuple[Any, Any, Any]:
 
 def _eight(letters: Any, at: Any, left: Any) -> Any:
     """The eight bytes at each of some places, as a number; of a word that has fewer `left`, no more than these."""
-    aligned, shift = at >> 3, ((at & 7) << 3).view(np.uint64)
-    found = letters[aligned]
+    aligned, shift = at >> 3, (at & 7).view(np.uint64)
+    shift <<= np.uint64(3)
+    found = letters.take(aligned)
     found >>= shift
-    behind = letters[aligned + 1]
-    behind <<= np.uint64(64) - shift  # by 64 gives 0
+    aligned += 1
+    behind = letters.take(aligned)
+    np.subtract(np.uint64(64), shift, out=shift)
+    behind <<= shift  # by 64 gives 0
     found |= behind
-    found &= _FIRST[np.minimum(left, 8)]
+    found &= _FIRST.take(left, mode="clip")
     return found
 
 

@@ -17,7 +17,7 @@ import numpy as np
 
 from intelligence.detect import content, features, injection, injection_model, lexicon
 from intelligence.detect.detection import check
-from intelligence.detect.engine import WINDOW, Sieve
+from intelligence.detect.engine import Sieve
 
 # A longer text is worth a pass of its own.
 SHORT_BYTES = 1 << 15
@@ -145,7 +145,7 @@ def _candidates(
 ) -> Iterator[tuple[int, int, int]]:
     """(text, end, pattern)"""
     # One that goes over a border would hide one behind it, where overlapping ones are not told.
-    for first, last in _runs(begins, lengths, WINDOW if sieve.overlapping else 0):
+    for first, last in _runs(begins, lengths, len(joined) if sieve.overlapping else 0):
         check(deadline)
         base, end = int(begins[first]), int(begins[last - 1] + lengths[last - 1])
         if not (found := sieve.candidates(joined[base:end])):
@@ -173,6 +173,8 @@ def _hopeful(words: features.Words, numbers: Any, blocks: Any, lengths: Any) -> 
     model = injection_model.load()
     hopes = injection_model.hopes(words, model, numbers, int(blocks[-1]))
     high = np.flatnonzero(hopes > model.threshold - _ROUNDING)
+    if not len(high):
+        return []
     texts = np.searchsorted(blocks, high, side="right") - 1
     limits = model.threshold + injection_model.allowances(lengths[texts]) - _ROUNDING
     hopeful: list[int] = np.unique(texts[hopes[high] > limits]).tolist()
