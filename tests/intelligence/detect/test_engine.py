@@ -2,10 +2,12 @@ from __future__ import annotations
 
 import ast
 import time
+from dataclasses import replace
+from functools import cache
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from intelligence.detect import (
@@ -15,12 +17,24 @@ from intelligence.detect import (
     engine,
     exfiltration,
     patterns,
+    pii,
     secret_rules,
     sentences,
 )
+from intelligence.detect.assigned import group as assigned
 from intelligence.detect.engine import Group, Rule, Sieve, Text
+from intelligence.detect.secrets import groups as secret_groups
 
 FOLDER = Path(engine.__file__).parent
+# But for what is white space to Python alone.
+ASCII = st.characters(codec="ascii", exclude_characters="\x0b\x1c\x1d\x1e\x1f")
+# What is sought by another beginning than its pattern tells.
+BEGUN = [
+    rule
+    for group in (*secret_groups(), assigned(), pii.group(), pii.numbers())
+    for rule in group.rules
+    if rule.begin not in ("", rule.regex)
+]
 PATTERNS = [
     *(regex for _, regex in secret_rules.PREFIXED + secret_rules.PLACED),
     *(regex for _, _, regex in commands.RULES),
@@ -119,3 +133,26 @@ def test_an_accepted_match_hides_what_overlaps_it_in_its_group() -> None:
 def test_the_deadline_is_looked_at() -> None:
     with pytest.raises(detection.DeadlineExceeded):
         Group([Rule("r", "t", "x")]).hits(Text("x"), time.thread_time() - 1)
+
+
+@pytest.mark.parametrize("rule", BEGUN, ids=lambda rule: rule.id)
+@pytest.mark.parametrize("hyperscan", [True, False])
+@settings(deadline=None)  # patterns are compiled at the first
+@given(data=st.data())
+def test_a_beginning_given_by_hand_misses_nothing(rule: Rule, hyperscan: bool, data: st.DataObject) -> None:
+    text = data.draw(st.from_regex(rule.regex, fullmatch=True, alphabet=ASCII))
+    hits = [
+        _begun(begin, rule, hyperscan=hyperscan).hits(Text(f"of {text} and")) for begin in (rule.begin, "")
+    ]
+    found = [[(hit.start, hit.end) for hit in some] for some in hits]
+    assert found[0] == found[1] != []
+
+
+@cache
+def _begun(begin: str, rule: Rule, *, hyperscan: bool) -> Group:
+    group = Group([replace(rule, begin=begin, accept=None)])
+    with pytest.MonkeyPatch.context() as patch:
+        if not hyperscan:
+            patch.setattr(candidates, "hyperscan", None)
+        group.hits(Text(""))
+    return group

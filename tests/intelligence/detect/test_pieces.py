@@ -168,6 +168,20 @@ def test_what_was_seen_of_one_kind_does_not_depend_on_what_else_was_asked_for() 
     assert types(Scanner(), sent, kinds=pii) == ["email_address"]
 
 
+def test_rules_that_ask_for_other_kinds_do_not_make_each_other_look_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    scanner, looked = Scanner(), list[int]()
+    glance = scanner_module.glance
+    monkeypatch.setattr(
+        scanner_module, "glance", lambda numbers, *rest: looked.append(len(numbers)) or glance(numbers, *rest)
+    )
+    history = [said("user", f"good morning {n}") for n in range(5)]
+    for kind in ("pii", "secret", "pii", "secret"):
+        scanner.pieces(pieces("openai-chat", "chat", body(history)), frozenset({kind}))
+    assert [number >= 5 for number in looked] == [True, True]
+
+
 def test_a_canary_behind_the_border_of_two_pieces() -> None:
     scanner = Scanner(Settings(canaries=("mine\n,\nmine",)))
     cut = pieces("openai-chat", "chat", json.dumps({"messages": ["mine", "mine\n,\nmine"]}).encode())
