@@ -18,7 +18,7 @@ from tests.bench.candidates import Burst, Candidate, Stage, rss_mb
 
 SHORT, LONG = 2_000, 200_000
 # Prompts of a round that have nothing in common with any before.
-COLD = 32
+COLD = 16
 # Streams do not begin in step in real life either; in step, the requests alone would make up the slowest hundredth.
 STAGGER_MS = 20.3
 
@@ -222,7 +222,7 @@ ROWS = {
     "json": Row(json_short, Effort(14, 70), Effort(5, 18)),
     "json-200k": Row(json_long, Effort(12, 60), Effort(5, 14)),
     "governed": Row(governed, Effort(10, 50), Effort(5, 14)),
-    "governed-cold": Row(governed_cold, Effort(12, 60), Effort(4, 12)),
+    "governed-cold": Row(governed_cold, Effort(40, 90), Effort(8, 15)),
     "first-byte": Row(first_byte, Effort(16, 30), Effort(6, 8)),
     "latency": Row(latency, Effort(60, 110), Effort(8, 16)),
     "latency-mix": Row(latency_mix, Effort(60, 110), Effort(8, 16)),
