@@ -26,7 +26,7 @@ class Settled:
 
 def keep_memory() -> bool:
     """Of freed memory the C library gives back what is beyond `_KEPT`, and blocks of `_APART` and more. Left to itself it may
-    give back some hundred pages with each request of 200 KB, and take them anew with the next, which takes as long as to read it.
+    give back some hundred pages with each request of 200 KB, and take them anew with the next, which costs a millisecond or two.
     False where the library is not glibc."""
     try:
         mallopt = ctypes.CDLL(None).mallopt
