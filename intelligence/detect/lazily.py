@@ -21,9 +21,10 @@ class Scans(Protocol):
 
 
 class LazyScanner:
-    def __init__(self, key: bytes, remembered_parts: int = 4096) -> None:
-        self._key = key
-        self._remembered_parts = remembered_parts
+    """`settings` as in `scanner.Settings`."""
+
+    def __init__(self, key: bytes, **settings: Any) -> None:
+        self._settings = {"key": key, **settings}
         self._scanner: Scanner | None = None
 
     def load(self) -> Scanner:
@@ -31,7 +32,7 @@ class LazyScanner:
             from intelligence.detect.scanner import Scanner, Settings, warm
 
             warm()
-            self._scanner = Scanner(Settings(key=self._key, remembered_parts=self._remembered_parts))
+            self._scanner = Scanner(Settings(**self._settings))
         return self._scanner
 
     def request(

@@ -157,7 +157,7 @@ class _Replay:
         self.key = key
         self.now = 0.0
         self.compiled = compile_set(policies)
-        self.scanner = LazyScanner(key, REMEMBERED_PARTS)
+        self.scanner = LazyScanner(key, remembered_parts=REMEMBERED_PARTS)
         self.allowed = allowed(policies.allow, key, lambda: datetime.fromtimestamp(self.now, UTC).date())
         self.limits = Limits(lambda: self.now)
         self.limits.use(counters_of(self.compiled.rules))
